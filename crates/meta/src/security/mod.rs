@@ -1,1 +1,24 @@
-//! Placeholder.
+//! Who owns a file and who may do what with it: SIDs, access control lists, security descriptors, their SDDL text
+//! and their inheritance ([MS-DTYP] 2.4 and 2.5).
+//!
+//! [`SecurityDescriptor`] is the value; it comes from bytes ([`SecurityDescriptor::parse`]) or text
+//! ([`SecurityDescriptor::from_sddl`]) and goes back to both. A descriptor that came from bytes and was not changed
+//! is written back byte for byte.
+
+mod ace;
+mod acl;
+mod bytes;
+mod descriptor;
+mod error;
+mod guid;
+mod mask;
+mod sid;
+pub mod well_known;
+
+pub use ace::{Ace, AceBody, AceFlags, ObjectKind, PlainKind};
+pub use acl::{Acl, AclRevision};
+pub use descriptor::{AclPresence, Control, SecurityDescriptor};
+pub use error::{Location, Problem, SecurityError};
+pub use guid::Guid;
+pub use mask::{AccessMask, GenericMapping};
+pub use sid::{NotASid, Sid};
