@@ -46,7 +46,11 @@ impl Acl {
         let acl = Self { revision, aces };
         let size = acl.byte_len();
         if size > Self::MAX_BYTES {
-            return Err(SecurityError::TooLarge { what: "access control list", size, limit: Self::MAX_BYTES });
+            return Err(SecurityError::TooLarge {
+                what: "access control list",
+                size,
+                limit: Self::MAX_BYTES,
+            });
         }
         Ok(acl)
     }

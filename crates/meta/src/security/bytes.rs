@@ -33,7 +33,8 @@ impl<'a> Span<'a> {
     }
 
     pub(super) fn error(self, field: &'static str, at: usize, problem: Problem) -> SecurityError {
-        let location = Location { part: self.part, ace: self.ace, field, offset: self.base.saturating_add(at) };
+        let location =
+            Location { part: self.part, ace: self.ace, field, offset: self.base.saturating_add(at) };
         SecurityError::Malformed { location, problem }
     }
 
@@ -41,7 +42,9 @@ impl<'a> Span<'a> {
     pub(super) fn tail(self, field: &'static str, at: usize) -> Result<Self, SecurityError> {
         match self.bytes.get(at..) {
             Some(bytes) => Ok(Self { bytes, base: self.base.saturating_add(at), ..self }),
-            None => Err(self.error(field, self.len(), Problem::Truncated { needed: at - self.len(), left: 0 })),
+            None => {
+                Err(self.error(field, self.len(), Problem::Truncated { needed: at - self.len(), left: 0 }))
+            }
         }
     }
 
@@ -53,7 +56,11 @@ impl<'a> Span<'a> {
         }
     }
 
-    pub(super) fn array<const N: usize>(self, field: &'static str, at: usize) -> Result<[u8; N], SecurityError> {
+    pub(super) fn array<const N: usize>(
+        self,
+        field: &'static str,
+        at: usize,
+    ) -> Result<[u8; N], SecurityError> {
         let rest = self.bytes.get(at..).unwrap_or_default();
         match rest.first_chunk::<N>() {
             Some(array) => Ok(*array),
@@ -72,5 +79,4 @@ impl<'a> Span<'a> {
     pub(super) fn u32(self, field: &'static str, at: usize) -> Result<u32, SecurityError> {
         self.array(field, at).map(u32::from_le_bytes)
     }
-
 }

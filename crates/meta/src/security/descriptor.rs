@@ -193,8 +193,8 @@ impl SecurityDescriptor {
         Ok(())
     }
 
-    /// The self-relative binary form: the parsed bytes if this value was parsed and not changed, else header, owner,
-    /// group, SACL, DACL without gaps, which is how Windows lays out what it makes from SDDL.
+    /// The self-relative binary form: the parsed bytes if this value was parsed and not changed, else header, SACL,
+    /// DACL, owner, group without gaps, which is how NTFS gives descriptors and how Windows makes them from SDDL.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         if let Some(source) = &self.source {
@@ -203,10 +203,10 @@ impl SecurityDescriptor {
         let mut out = vec![REVISION, self.rm_control];
         out.extend(self.control.0.to_le_bytes());
         out.resize(HEADER, 0);
-        append(&mut out, OWNER_AT, self.owner.as_ref(), Sid::write);
-        append(&mut out, GROUP_AT, self.group.as_ref(), Sid::write);
         append(&mut out, SACL_AT, self.sacl.acl(), Acl::write);
         append(&mut out, DACL_AT, self.dacl.acl(), Acl::write);
+        append(&mut out, OWNER_AT, self.owner.as_ref(), Sid::write);
+        append(&mut out, GROUP_AT, self.group.as_ref(), Sid::write);
         out
     }
 
@@ -295,7 +295,7 @@ fn present(control: Control, flag: Control, acl: &AclPresence) -> Control {
 /// Appends an item and puts its offset where the header keeps it.
 fn append<T>(out: &mut Vec<u8>, offset_at: usize, item: Option<&T>, write: fn(&T, &mut Vec<u8>)) {
     let Some(item) = item else { return };
-    // Two SIDs and one ACL come before the last item: less than 2^17 bytes.
+    // Two ACLs and one SID come before the last item: less than 2^18 bytes.
     let offset = u32::try_from(out.len()).unwrap_or(u32::MAX);
     if let Some(field) = out.get_mut(offset_at..offset_at + 4) {
         field.copy_from_slice(&offset.to_le_bytes());

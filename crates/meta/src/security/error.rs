@@ -25,7 +25,9 @@ pub enum SecurityError {
         found: String,
     },
     /// The text names an account relative to a domain, and no domain was given.
-    #[error("sddl character {position}: alias {alias} is an account of a domain: give the domain's SID, or write S-1-5-21-…-{rid}")]
+    #[error(
+        "sddl character {position}: alias {alias} is an account of a domain: give the domain's SID, or write S-1-5-21-…-{rid}"
+    )]
     DomainNeeded {
         /// Position of the alias, in characters from the start of the string.
         position: usize,

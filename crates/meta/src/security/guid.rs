@@ -26,7 +26,8 @@ impl Guid {
         if text.len() != 36 || [8, 13, 18, 23].iter().any(|&dash| text[dash] != b'-') {
             return None;
         }
-        let mut nibbles = text.iter().enumerate().filter(|(at, _)| ![8, 13, 18, 23].contains(at)).map(|(_, c)| c);
+        let mut nibbles =
+            text.iter().enumerate().filter(|(at, _)| ![8, 13, 18, 23].contains(at)).map(|(_, c)| c);
         let mut bytes = [0; 16];
         for byte in &mut bytes {
             *byte = hex(*nibbles.next()?)? << 4 | hex(*nibbles.next()?)?;
@@ -77,7 +78,9 @@ mod tests {
 
     #[test]
     fn anything_but_36_characters_of_hex_and_dashes_is_no_guid() {
-        for text in ["", "bf967aba", "{bf967aba-0de6-11d0-a285-00aa003049e}", "bf967aba-0de6-11d0-a285-00aa003049eg"] {
+        for text in
+            ["", "bf967aba", "{bf967aba-0de6-11d0-a285-00aa003049e}", "bf967aba-0de6-11d0-a285-00aa003049eg"]
+        {
             assert_eq!(Guid::from_text(text), None, "{text}");
         }
     }

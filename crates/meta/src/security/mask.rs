@@ -52,7 +52,10 @@ impl AccessMask {
             (Self::GENERIC_ALL, mapping.all),
         ];
         let specific = self & !Self::GENERIC;
-        rights.into_iter().filter(|&(generic, _)| self & generic != Self(0)).fold(specific, |mask, (_, add)| mask | add)
+        rights
+            .into_iter()
+            .filter(|&(generic, _)| self & generic != Self(0))
+            .fold(specific, |mask, (_, add)| mask | add)
     }
 }
 

@@ -8,10 +8,13 @@
 mod ace;
 mod acl;
 mod bytes;
+mod claim;
+mod condition;
 mod descriptor;
 mod error;
 mod guid;
 mod mask;
+mod sddl;
 mod sid;
 pub mod well_known;
 

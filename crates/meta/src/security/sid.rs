@@ -45,7 +45,8 @@ impl Sid {
     #[must_use]
     pub fn new(authority: u64, sub_authorities: &[u32]) -> Option<Self> {
         let [0, 0, authority @ ..] = authority.to_be_bytes() else { return None };
-        let mut sid = Self { authority, sub_authorities: [0; 15], count: u8::try_from(sub_authorities.len()).ok()? };
+        let mut sid =
+            Self { authority, sub_authorities: [0; 15], count: u8::try_from(sub_authorities.len()).ok()? };
         sid.sub_authorities.get_mut(..sub_authorities.len())?.copy_from_slice(sub_authorities);
         Some(sid)
     }
@@ -236,7 +237,8 @@ mod tests {
 
     #[test]
     fn sids_sort_by_authority_and_then_by_each_sub_authority() {
-        let order = ["S-1-1-0", "S-1-5", "S-1-5-0", "S-1-5-18", "S-1-5-32-544", "S-1-5-32-545", "S-1-0x010000000000"];
+        let order =
+            ["S-1-1-0", "S-1-5", "S-1-5-0", "S-1-5-18", "S-1-5-32-544", "S-1-5-32-545", "S-1-0x010000000000"];
         let sids: Vec<Sid> = order.iter().map(|text| text.parse().unwrap()).collect();
         assert!(sids.is_sorted());
     }
