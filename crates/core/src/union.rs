@@ -1,0 +1,306 @@
+//! The union of a chain: what Windows shows when layers lie on each other.
+//!
+//! Rules, as Windows' layering has them. Names are compared by NTFS's upcase table. The nearest layer that has a name
+//! decides what it is: a whiteout hides it; a file or link replaces whatever was below; a directory joins the
+//! directories below it, down to the first layer that has something else there, whites it out, or replaces it. A
+//! directory is spelled as the lowest layer that takes part spells it and described by the nearest layer with an entry
+//! of its own; everything else is spelled and described by the nearest layer.
+
+use winlayer_meta::name;
+
+use crate::change::{Change, ChangeKind};
+use crate::path::{LayerPath, file_name};
+use crate::view::{EntryKind, LayerView, LinkTarget, RowId};
+
+/// An entry of one layer of a chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Index of the layer in the union, 0 being the nearest.
+    pub layer: usize,
+    /// The row in that layer.
+    pub row: RowId,
+}
+
+/// What a visible path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum NodeKind {
+    /// A directory.
+    Directory,
+    /// A regular file.
+    File,
+    /// A symbolic link or junction.
+    Symlink,
+}
+
+/// A visible path of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// The path as Windows shows it.
+    pub path: LayerPath,
+    /// What it is.
+    pub kind: NodeKind,
+    /// The entry that made the name: for a hard link the link's own.
+    pub name_at: Place,
+    /// The entry that has metadata, content and streams: for a hard link the file's.
+    pub at: Place,
+}
+
+/// The layers of a chain as one tree.
+pub struct Union<V> {
+    layers: Vec<V>,
+}
+
+/// A name in one directory of the union, with the entries that take part, nearest first. More than one only for
+/// directories.
+struct Visible {
+    places: Vec<Place>,
+}
+
+/// One directory on the way of a walk: the names in it that are still to come, and the length of its path.
+struct Frame {
+    names: std::vec::IntoIter<Visible>,
+    path_len: usize,
+}
+
+/// What a walk does with a directory it has shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Descend {
+    /// Goes into it.
+    Into,
+    /// Passes it by.
+    Past,
+}
+
+impl<V: LayerView> Union<V> {
+    /// The union of these layers, nearest first.
+    pub fn new(nearest_first: Vec<V>) -> Self {
+        Self { layers: nearest_first }
+    }
+
+    /// The layers, nearest first.
+    pub fn layers(&self) -> &[V] {
+        &self.layers
+    }
+
+    /// Finds a path, ignoring case.
+    pub fn find(&self, path: &LayerPath) -> Option<Node> {
+        self.find_from(0, path.as_bytes())
+    }
+
+    /// Finds a path in the layers from `first` on.
+    fn find_from(&self, first: usize, path: &[u8]) -> Option<Node> {
+        let (visible, spelled) = self.descend(first, path)?;
+        self.node(spelled, &visible)
+    }
+
+    /// Goes down a path, component by component; gives what is there and how the path is spelled.
+    fn descend(&self, first: usize, path: &[u8]) -> Option<(Visible, Vec<u8>)> {
+        let mut found: Option<Visible> = None;
+        let mut spelled = Vec::with_capacity(path.len());
+        for end in component_ends(path) {
+            let within = found.as_ref().map(|directory| directory.places.as_slice());
+            if within.is_some_and(|places| !self.kind(places[0]).is_directory()) {
+                return None;
+            }
+            let visible = self.find_child(first, within, &path[..end])?;
+            if found.is_some() {
+                spelled.push(b'/');
+            }
+            spelled.extend_from_slice(self.spelling(&visible));
+            found = Some(visible);
+        }
+        Some((found?, spelled))
+    }
+
+    /// The visible entry with this path, given the places of the directory that it lies in (`None`: the top).
+    fn find_child(&self, first: usize, within: Option<&[Place]>, path: &[u8]) -> Option<Visible> {
+        let look = |layer: usize| self.layers[layer].find(path).map(|row| Place { layer, row });
+        match within {
+            None => self.visible((first..self.layers.len()).filter_map(look)),
+            Some(places) => self.visible(places.iter().filter_map(|place| look(place.layer))),
+        }
+    }
+
+    /// The entries that take part in a name, given all entries for it, nearest first; `None` if it is not visible.
+    fn visible(&self, mut candidates: impl Iterator<Item = Place>) -> Option<Visible> {
+        let nearest = candidates.next()?;
+        let mut places = vec![nearest];
+        match self.kind(nearest) {
+            EntryKind::Whiteout => return None,
+            kind if !kind.is_directory() => return Some(Visible { places }),
+            _ if self.replaces(nearest) => {}
+            _ => {
+                for place in candidates.take_while(|place| self.kind(*place).is_directory()) {
+                    places.push(place);
+                    if self.replaces(place) {
+                        break;
+                    }
+                }
+            }
+        }
+        places.iter().any(|place| self.is_more_than_whiteouts(*place)).then_some(Visible { places })
+    }
+
+    /// Whether a directory is there by its own right: not merely as the way to a whiteout.
+    fn is_more_than_whiteouts(&self, place: Place) -> bool {
+        let layer = &self.layers[place.layer];
+        let real = |kind| !matches!(kind, EntryKind::Whiteout | EntryKind::ImplicitDirectory);
+        real(layer.kind(place.row))
+            || (place.row.0..layer.subtree_end(place.row).0).any(|row| real(layer.kind(RowId(row))))
+    }
+
+    /// All visible names of a directory (or of the top), in tree order.
+    fn names_in(&self, within: Option<&[Place]>) -> Vec<Visible> {
+        let mut entries: Vec<Place> = Vec::new();
+        let mut add = |layer: usize, directory: Option<RowId>| {
+            entries.extend(self.layers[layer].children(directory).map(|row| Place { layer, row }));
+        };
+        match within {
+            None => (0..self.layers.len()).for_each(|layer| add(layer, None)),
+            Some(places) => places.iter().for_each(|place| add(place.layer, Some(place.row))),
+        }
+        if within.is_none_or(|places| places.len() > 1) {
+            // Stable: entries of one name stay nearest first.
+            entries.sort_by(|a, b| name::fold_cmp(self.name(*a), self.name(*b)));
+        }
+        entries
+            .chunk_by(|a, b| name::fold_eq(self.name(*a), self.name(*b)))
+            .filter_map(|same_name| self.visible(same_name.iter().copied()))
+            .collect()
+    }
+
+    /// The visible children of a directory, in tree order; empty for anything else.
+    pub fn list(&self, directory: &LayerPath) -> Vec<Node> {
+        let mut nodes = Vec::new();
+        self.walk(directory, |node| {
+            let is_top = node.path.as_bytes().len() == directory.as_bytes().len();
+            if !is_top {
+                nodes.push(node.clone());
+            }
+            if is_top { Descend::Into } else { Descend::Past }
+        });
+        nodes
+    }
+
+    /// Shows `start` and everything visible below it, a directory before what lies in it.
+    pub fn walk(&self, start: &LayerPath, mut show: impl FnMut(&Node) -> Descend) {
+        let Some((visible, mut path)) = self.descend(0, start.as_bytes()) else { return };
+        let Some(first) = self.node(path.clone(), &visible) else { return };
+        if show(&first) == Descend::Past || first.kind != NodeKind::Directory {
+            return;
+        }
+        let names = self.names_in(Some(&visible.places)).into_iter();
+        let mut stack = vec![Frame { names, path_len: path.len() }];
+        while let Some(frame) = stack.last_mut() {
+            path.truncate(frame.path_len);
+            let Some(visible) = frame.names.next() else {
+                stack.pop();
+                continue;
+            };
+            path.push(b'/');
+            path.extend_from_slice(self.spelling(&visible));
+            let Some(node) = self.node(path.clone(), &visible) else { continue };
+            if show(&node) == Descend::Into && node.kind == NodeKind::Directory {
+                let names = self.names_in(Some(&visible.places)).into_iter();
+                stack.push(Frame { names, path_len: path.len() });
+            }
+        }
+    }
+
+    /// The roots that are visible.
+    pub fn roots(&self) -> Vec<Node> {
+        self.names_in(None)
+            .iter()
+            .filter_map(|visible| self.node(self.spelling(visible).to_vec(), visible))
+            .collect()
+    }
+
+    /// What the nearest layer changes against the layers below it, in tree order.
+    pub fn changes(&self) -> Vec<Change> {
+        let Some(layer) = self.layers.first() else { return Vec::new() };
+        let mut changes = Vec::new();
+        // The directories on the way to the current row: where each ends, and what takes part in it below.
+        let mut open: Vec<(RowId, Vec<Place>)> = Vec::new();
+        for row in (0..layer.len()).map(RowId) {
+            while open.pop_if(|(end, _)| *end <= row).is_some() {}
+            let below = match open.last() {
+                None => self.find_child(1, None, layer.path(row)),
+                Some((_, places)) => self.find_child(1, Some(places), layer.path(row)),
+            };
+            let existed = below.is_some();
+            if layer.kind(row).is_directory() {
+                let joined = below.filter(|visible| self.kind(visible.places[0]).is_directory());
+                open.push((layer.subtree_end(row), joined.map(|visible| visible.places).unwrap_or_default()));
+            }
+            let kind = match layer.kind(row) {
+                EntryKind::ImplicitDirectory => continue,
+                EntryKind::Whiteout => ChangeKind::Delete,
+                _ if existed => ChangeKind::Modify,
+                _ => ChangeKind::Add,
+            };
+            changes.push(Change {
+                path: LayerPath::from_checked(layer.path(row).to_vec()),
+                kind,
+                size: self.size_at(0, row),
+            });
+        }
+        changes
+    }
+
+    /// The size of the file at a row, through hard links.
+    fn size_at(&self, layer: usize, row: RowId) -> u64 {
+        let at = self.follow_links(Place { layer, row }).unwrap_or(Place { layer, row });
+        self.layers[at.layer].size(at.row)
+    }
+
+    /// The entry behind a hard link: this layer's, or, by path, that of the layers below; `None` if it leads nowhere.
+    pub fn follow_links(&self, place: Place) -> Option<Place> {
+        let layer = &self.layers[place.layer];
+        match layer.link_target(place.row) {
+            None => Some(place),
+            Some(LinkTarget::Here(row)) => Some(Place { layer: place.layer, row }),
+            // Ends: each step goes at least one layer down.
+            Some(LinkTarget::Below(path)) => {
+                let node = self.find_from(place.layer + 1, path)?;
+                (node.kind != NodeKind::Directory).then_some(node.at)
+            }
+        }
+    }
+
+    fn node(&self, path: Vec<u8>, visible: &Visible) -> Option<Node> {
+        let nearest = visible.places[0];
+        let described_by = |place: &&Place| self.kind(**place) != EntryKind::ImplicitDirectory;
+        let name_at = visible.places.iter().find(described_by).copied().unwrap_or(nearest);
+        let at = self.follow_links(name_at)?;
+        let kind = match self.kind(at) {
+            EntryKind::Directory | EntryKind::ImplicitDirectory => NodeKind::Directory,
+            EntryKind::Symlink => NodeKind::Symlink,
+            _ => NodeKind::File,
+        };
+        Some(Node { path: LayerPath::from_checked(path), kind, name_at, at })
+    }
+
+    /// How the name is spelled: as the lowest layer that takes part does.
+    fn spelling(&self, visible: &Visible) -> &[u8] {
+        let lowest = visible.places[visible.places.len() - 1];
+        self.name(lowest)
+    }
+
+    fn name(&self, place: Place) -> &[u8] {
+        file_name(self.layers[place.layer].path(place.row))
+    }
+
+    fn kind(&self, place: Place) -> EntryKind {
+        self.layers[place.layer].kind(place.row)
+    }
+
+    fn replaces(&self, place: Place) -> bool {
+        self.layers[place.layer].replaces(place.row)
+    }
+}
+
+/// Where each component of a path ends.
+fn component_ends(path: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+    slashes.chain(std::iter::once(path.len()))
+}
