@@ -204,6 +204,28 @@ pub trait LayerBackend: Send + Sync {
         control: Control<'_>,
     ) -> Result<Imported>;
 
+    /// Makes a read-only layer and fills it from its tar in one step: afterwards it is there as a whole, with its chain, or
+    /// there is no trace of it. An engine that can do this by one rename should.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`](crate::ErrorKind::AlreadyExists), and as [`LayerBackend::import`].
+    fn import_new(
+        &self,
+        id: &LayerId,
+        chain: &Chain,
+        tar: &mut (dyn Read + Send),
+        control: Control<'_>,
+    ) -> Result<Imported> {
+        self.create(id, chain.parent())?;
+        let filled = self.home().set_chain(id, chain).and_then(|()| self.import(id, chain, tar, control));
+        if filled.is_err()
+            && let Err(left) = self.destroy(&Folder::Layer(id.clone()))
+        {
+            tracing::warn!(layer = %id, "what a failed import made could not be removed: {left}");
+        }
+        filled
+    }
+
     /// The layer's tar: what it holds against its chain.
     ///
     /// # Errors
