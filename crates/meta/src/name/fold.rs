@@ -7,6 +7,7 @@
 use std::cmp::Ordering;
 use std::hash::Hasher;
 use std::ops::Range;
+use std::slice::from_ref;
 
 use super::upcase::upcase;
 use super::wtf8::{decode_first, three_bytes};
@@ -33,6 +34,10 @@ pub fn tree_cmp(a: &[u8], b: &[u8]) -> Ordering {
 
 /// Appends the folded name; two names are one exactly when these bytes are the same.
 pub fn write_folded(name: &[u8], out: &mut Vec<u8>) {
+    if name.is_ascii() {
+        out.extend(name.iter().map(u8::to_ascii_uppercase));
+        return;
+    }
     out.reserve(name.len());
     out.extend(FoldedBytes::new(name));
 }
@@ -56,33 +61,37 @@ pub fn fold_hash<H: Hasher>(name: &[u8], state: &mut H) {
     }
 }
 
-/// Compares folded bytes by their `rank`, skipping what is the same in both as it stands.
+/// Compares folded bytes by their `rank`.
 fn compare(a: &[u8], b: &[u8], rank: impl Fn(u8) -> u16) -> Ordering {
-    let mut start = 0;
-    loop {
-        let same = start + common_prefix(&a[start..], &b[start..]);
-        let (Some(&x), Some(&y)) = (a.get(same), b.get(same)) else {
-            return a.len().cmp(&b.len());
-        };
-        if !x.is_ascii() || !y.is_ascii() {
-            let character = a[..same].iter().rposition(u8::is_ascii).map_or(0, |ascii| ascii + 1);
-            let ranks = |bytes| FoldedBytes::new(bytes).map(&rank);
-            return ranks(&a[character..]).cmp(ranks(&b[character..]));
+    let same = common_prefix(a, b);
+    let (Some(&x), Some(&y)) = (a.get(same), b.get(same)) else {
+        return a.len().cmp(&b.len());
+    };
+    if x.is_ascii() && y.is_ascii() {
+        return rank(x.to_ascii_uppercase()).cmp(&rank(y.to_ascii_uppercase()));
+    }
+    let character = a[..same].iter().rposition(u8::is_ascii).map_or(0, |ascii| ascii + 1);
+    let ranks = |bytes| FoldedBytes::new(bytes).map(&rank);
+    ranks(&a[character..]).cmp(ranks(&b[character..]))
+}
+
+/// How many bytes `a` and `b` have in common at their start, ASCII letters without case.
+fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    // Most names that are compared are written alike, and looking for that is much cheaper.
+    let same = prefix_len(a, b, |x, y| x == y);
+    match (a.get(same), b.get(same)) {
+        (Some(x), Some(y)) if x.eq_ignore_ascii_case(y) => {
+            same + prefix_len(&a[same..], &b[same..], <[u8]>::eq_ignore_ascii_case)
         }
-        let (x, y) = (x.to_ascii_uppercase(), y.to_ascii_uppercase());
-        if x != y {
-            return rank(x).cmp(&rank(y));
-        }
-        start = same + 1;
+        _ => same,
     }
 }
 
-/// How many bytes `a` and `b` have in common at their start.
-fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+fn prefix_len(a: &[u8], b: &[u8], same: impl Fn(&[u8], &[u8]) -> bool) -> usize {
     let (a_words, b_words) = (a.as_chunks::<8>().0, b.as_chunks::<8>().0);
-    let words = a_words.iter().zip(b_words).take_while(|(x, y)| x == y).count();
-    let start = words * 8;
-    start + a[start..].iter().zip(&b[start..]).take_while(|(x, y)| x == y).count()
+    let start = a_words.iter().zip(b_words).take_while(|(x, y)| same(*x, *y)).count() * 8;
+    let rest = a[start..].iter().zip(&b[start..]);
+    start + rest.take_while(|(x, y)| same(from_ref(x), from_ref(y))).count()
 }
 
 /// The bytes of a folded name, one by one.
