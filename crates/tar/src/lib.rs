@@ -1,2 +1,23 @@
-//! Placeholder while the workspace is laid out.
+//! Windows layer tars: read, checked, written byte for byte as Go's archive/tar writes them, and turned into Win32
+//! backup streams and back.
+//!
+//! ```text
+//! bytes ─► Parser (sans-IO) ─► RawEntry ─► WindowsMeta ─► backup stream
+//!              └ Reader (over a stream)
+//! ```
+#![forbid(unsafe_code)]
+
+mod entry;
+mod error;
+mod header;
+mod parser;
+pub mod pax;
+mod reader;
+mod sparse;
 pub mod whiteout;
+
+pub use entry::{EntryType, RawEntry, SparseRange};
+pub use error::{Problem, TarError};
+pub use parser::{Event, Limits, Parser};
+pub use pax::PaxRecords;
+pub use reader::{ReadError, Reader};

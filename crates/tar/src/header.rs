@@ -1,0 +1,115 @@
+//! The 512-byte header block: V7, ustar and GNU (POSIX.1-1988, POSIX.1-2001 pax; GNU tar manual, "Basic Tar Format").
+
+use crate::error::Problem;
+
+/// Bytes in a block.
+pub(crate) const BLOCK: usize = 512;
+
+/// A header block.
+pub(crate) struct Header<'a>(pub(crate) &'a [u8; BLOCK]);
+
+impl Header<'_> {
+    pub(crate) fn is_zero(&self) -> bool {
+        self.0.iter().all(|&b| b == 0)
+    }
+
+    /// Checks the checksum; old programs summed signed bytes.
+    pub(crate) fn check(&self) -> Result<(), Problem> {
+        let stored = number(&self.0[148..156]).ok_or(Problem::Checksum)?;
+        let (mut unsigned, mut signed) = (0i64, 0i64);
+        for (at, &byte) in self.0.iter().enumerate() {
+            let byte = if (148..156).contains(&at) { b' ' } else { byte };
+            unsigned += i64::from(byte);
+            signed += i64::from(byte.cast_signed());
+        }
+        if stored == unsigned || stored == signed { Ok(()) } else { Err(Problem::Checksum) }
+    }
+
+    pub(crate) fn name(&self) -> &[u8] {
+        until_nul(&self.0[..100])
+    }
+
+    /// The prefix of the name, which only POSIX headers have.
+    pub(crate) fn prefix(&self) -> &[u8] {
+        if self.is_ustar() { until_nul(&self.0[345..500]) } else { &[] }
+    }
+
+    pub(crate) fn link(&self) -> &[u8] {
+        until_nul(&self.0[157..257])
+    }
+
+    pub(crate) fn type_flag(&self) -> u8 {
+        self.0[156]
+    }
+
+    pub(crate) fn mode(&self) -> Result<u32, Problem> {
+        let mode = number(&self.0[100..108]).ok_or(Problem::Number("mode"))?;
+        u32::try_from(mode).map_err(|_| Problem::Range("mode"))
+    }
+
+    pub(crate) fn size(&self) -> Result<u64, Problem> {
+        let size = number(&self.0[124..136]).ok_or(Problem::Number("size"))?;
+        u64::try_from(size).map_err(|_| Problem::Range("size"))
+    }
+
+    pub(crate) fn mtime(&self) -> Result<i64, Problem> {
+        number(&self.0[136..148]).ok_or(Problem::Number("mtime"))
+    }
+
+    fn is_ustar(&self) -> bool {
+        &self.0[257..263] == b"ustar\0"
+    }
+
+    pub(crate) fn is_gnu(&self) -> bool {
+        &self.0[257..265] == b"ustar  \0"
+    }
+}
+
+pub(crate) fn until_nul(field: &[u8]) -> &[u8] {
+    let end = field.iter().position(|&b| b == 0).unwrap_or(field.len());
+    &field[..end]
+}
+
+/// A numeric field: octal digits between spaces and NULs (none at all is 0), or base-256 where the first bit is set.
+pub(crate) fn number(field: &[u8]) -> Option<i64> {
+    if field[0] & 0x80 != 0 {
+        return base_256(field);
+    }
+    let is_filler = |b: &u8| matches!(b, b' ' | 0);
+    let start = field.iter().position(|b| !is_filler(b)).unwrap_or(field.len());
+    let digits = until_nul(&field[start..]);
+    let end = digits.iter().rposition(|b| !is_filler(b)).map_or(0, |last| last + 1);
+    digits[..end].iter().try_fold(0i64, |value, &digit| match digit {
+        b'0'..=b'7' => value.checked_mul(8)?.checked_add(i64::from(digit - b'0')),
+        _ => None,
+    })
+}
+
+/// Two's complement, most significant byte first; the topmost bit only marks the encoding.
+fn base_256(field: &[u8]) -> Option<i64> {
+    let negative = field[0] & 0x40 != 0;
+    let first = if negative { field[0] | 0x80 } else { field[0] & 0x7f };
+    let mut value = i128::from(first.cast_signed());
+    for &byte in &field[1..] {
+        value = value.checked_mul(256)?.checked_add(i128::from(byte))?;
+    }
+    i64::try_from(value).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_tars_write_them() {
+        assert_eq!(number(b"0000644\0"), Some(0o644));
+        assert_eq!(number(b"000755 \0"), Some(0o755));
+        assert_eq!(number(b"   644 \0"), Some(0o644));
+        assert_eq!(number(b"\0\0\0\0\0\0\0\0"), Some(0));
+        assert_eq!(number(b"12\x003456\0"), Some(0o12));
+        assert_eq!(number(b"0000648\0"), None);
+        assert_eq!(number(b"\x80\0\0\0\0\0\0\0\0\0\x01\0"), Some(256));
+        assert_eq!(number(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfe"), Some(-2));
+        assert_eq!(number(b"\x80\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff"), None);
+    }
+}

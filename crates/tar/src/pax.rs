@@ -1,0 +1,128 @@
+//! PAX extended headers: `LENGTH KEY=VALUE\n` records (POSIX.1-2001 pax, "pax Extended Header"), kept byte for byte.
+
+use winlayer_meta::filetime::UnixTime;
+
+use crate::error::Problem;
+
+/// The records of one extended header, in their order, unknown ones included.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PaxRecords(Vec<u8>);
+
+impl PaxRecords {
+    /// Checks and takes the data of an extended header.
+    ///
+    /// # Errors
+    /// [`Problem::PaxRecord`] and the offset within `data` of the record that is malformed.
+    pub fn parse(data: Vec<u8>) -> Result<Self, (Problem, usize)> {
+        let mut at = 0;
+        while at < data.len() {
+            let (key, value, len) = split_record(&data[at..]).ok_or((Problem::PaxRecord, at))?;
+            if !is_valid(key, value) {
+                return Err((Problem::PaxRecord, at));
+            }
+            at += len;
+        }
+        Ok(Self(data))
+    }
+
+    /// Key and value of every record, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut rest = &self.0[..];
+        std::iter::from_fn(move || {
+            let (key, value, len) = split_record(rest)?;
+            rest = &rest[len..];
+            Some((key, value))
+        })
+    }
+
+    /// The value that counts for a key: the last one.
+    pub fn get(&self, key: &[u8]) -> Option<&[u8]> {
+        self.iter().filter(|(other, _)| *other == key).last().map(|(_, value)| value)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The records as the tar has them.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Key, value and whole length of the first record.
+fn split_record(data: &[u8]) -> Option<(&[u8], &[u8], usize)> {
+    let space = data.iter().take(21).position(|&b| b == b' ')?;
+    let digits = &data[..space];
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let len = digits.iter().try_fold(0usize, |n, d| n.checked_mul(10)?.checked_add(usize::from(d - b'0')))?;
+    let record = data.get(space + 1..len)?;
+    let (last, record) = record.split_last()?;
+    let equals = record.iter().position(|&b| b == b'=')?;
+    (*last == b'\n').then_some((&record[..equals], &record[equals + 1..], len))
+}
+
+/// What Go's archive/tar, which reads these tars elsewhere, takes for a record.
+fn is_valid(key: &[u8], value: &[u8]) -> bool {
+    let holder = if matches!(key, b"path" | b"linkpath" | b"uname" | b"gname") { value } else { key };
+    !key.is_empty() && !holder.contains(&0)
+}
+
+/// A time as PAX writes it: `[-]SECONDS[.FRACTION]`; digits past the ninth are cut off.
+pub fn parse_time(value: &[u8]) -> Option<UnixTime> {
+    let text = std::str::from_utf8(value).ok()?;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let secs: i64 = whole.parse().ok()?;
+    if !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let digits = &fraction[..fraction.len().min(9)];
+    let nanos: u32 = format!("{digits:0<9}").parse().ok()?;
+    if nanos > 0 && whole.starts_with('-') {
+        return Some(UnixTime { secs: secs.checked_sub(1)?, nanos: 1_000_000_000 - nanos });
+    }
+    Some(UnixTime { secs, nanos })
+}
+
+/// A size as PAX writes it: decimal digits.
+pub(crate) fn parse_size(value: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(value).ok()?;
+    text.bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| text.parse().ok())?
+        .filter(|&n| n <= i64::MAX.cast_unsigned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_come_back_in_order_and_the_last_of_a_key_counts() {
+        let data = b"9 k=abcd\n6 a=\n11 k=x=\ny\n".to_vec();
+        let records = PaxRecords::parse(b"9 k=abc\n".to_vec());
+        assert!(records.is_err());
+        let records = PaxRecords::parse(data);
+        assert!(records.is_err());
+        let records = PaxRecords::parse(b"8 k=abc\n5 a=\n9 k=x=\ny\n".to_vec()).unwrap();
+        let all: Vec<_> = records.iter().collect();
+        let expected: [(&[u8], &[u8]); 3] = [(b"k", b"abc"), (b"a", b""), (b"k", b"x=\ny")];
+        assert_eq!(all, expected);
+        assert_eq!(records.get(b"k"), Some(&b"x=\ny"[..]));
+    }
+
+    #[test]
+    fn times_are_cut_to_nanoseconds_and_go_below_zero() {
+        let time = |text: &str| parse_time(text.as_bytes()).map(|t| (t.secs, t.nanos));
+        assert_eq!(time("1600000000.5"), Some((1_600_000_000, 500_000_000)));
+        assert_eq!(time("-1.5"), Some((-2, 500_000_000)));
+        assert_eq!(time("-0.5"), Some((-1, 500_000_000)));
+        assert_eq!(time("1.1234567899"), Some((1, 123_456_789)));
+        assert_eq!(time("1."), Some((1, 0)));
+        assert_eq!(time("x"), None);
+        assert_eq!(time("1.x"), None);
+    }
+}
