@@ -266,10 +266,14 @@ impl Ace {
 
     /// Checks the ACE that fills `span` as [`Self::read`] does, without allocating.
     pub(super) fn check(span: Span<'_>) -> Result<(), SecurityError> {
-        let sid_at = match Layout::of(span.u8("type", 0)?) {
-            Layout::Plain(_) => HEADER + 4,
+        let layout = Layout::of(span.u8("type", 0)?);
+        if matches!(layout, Layout::Unknown) {
+            return Ok(());
+        }
+        span.u32("mask", HEADER)?;
+        let sid_at = match layout {
             Layout::Object(_) => ObjectTypes::read(span)?.end,
-            Layout::Unknown => return Ok(()),
+            Layout::Plain(_) | Layout::Unknown => HEADER + 4,
         };
         Sid::check(span.tail("sid", sid_at)?).map(|_| ())
     }

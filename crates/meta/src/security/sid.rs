@@ -61,7 +61,8 @@ impl Sid {
     }
 
     pub(super) fn read(span: Span<'_>) -> Result<Self, SecurityError> {
-        let count = check_header(span)?;
+        let span = span.head("sid", Self::check(span)?)?;
+        let count = span.u8("sub-authority count", 1)?;
         let mut sid = Self { authority: span.array("authority", 2)?, sub_authorities: [0; 15], count };
         for (at, sub_authority) in sid.sub_authorities.iter_mut().take(usize::from(count)).enumerate() {
             *sub_authority = span.u32("sub-authority", HEADER + 4 * at)?;
@@ -232,7 +233,7 @@ mod tests {
         assert_eq!(error(&[2, 1]), "sid, revision at byte 0: revision 2 is not known");
         assert_eq!(error(&[1, 16]), "sid, sub-authority count at byte 1: 16 sub-authorities, the most is 15");
         let cut = [1, 2, 0, 0, 0, 0, 0, 5, 32, 0, 0, 0, 0x20];
-        assert_eq!(error(&cut), "sid, sub-authority at byte 12: needs 4 bytes, 1 are left");
+        assert_eq!(error(&cut), "sid, sid at byte 0: needs 16 bytes, 13 are left");
     }
 
     #[test]
