@@ -1,6 +1,7 @@
 //! An image that is laid out: its size is known, and it can be written.
 
-use std::io::{BufWriter, Write};
+use std::fmt;
+use std::io::Write;
 
 use crate::builder::ImageBuilder;
 use crate::directory::{self, Entry};
@@ -12,6 +13,7 @@ use crate::format::{
 };
 use crate::inode::{Data, InodeId, Node, XattrId};
 use crate::layout::{Content, Cursor, Place, Tail};
+use crate::output::Output;
 use crate::xattr::Divided;
 use crate::{Result, tree};
 
@@ -23,7 +25,6 @@ const ROOT_NUMBER: u16 = 16;
 const _: () = assert!(ROOT_NUMBER as u64 * INODE_SLOT_SIZE == BLOCK_SIZE);
 
 /// A complete image, ready to be written.
-#[derive(Debug)]
 pub struct Image {
     parts: ImageBuilder,
     /// The inodes in the order in which they are stored, the root first.
@@ -35,7 +36,6 @@ pub struct Image {
 }
 
 /// The extended attributes that inodes share, in the order of their first use.
-#[derive(Debug)]
 struct SharedArea {
     order: Vec<XattrId>,
     /// Each attribute's place in the area, in units of 4 bytes.
@@ -45,7 +45,6 @@ struct SharedArea {
 }
 
 /// Where the parts of the image begin, in blocks.
-#[derive(Debug, Clone, Copy)]
 struct Areas {
     inodes: u32,
     shared: u32,
@@ -146,13 +145,12 @@ impl Image {
     ///
     /// When `out` fails. What was written by then is not an image.
     pub fn write_to(&self, out: impl Write) -> Result<()> {
-        let mut out = Output { out: BufWriter::with_capacity(1 << 18, out), block: Vec::new(), written: 0 };
+        let mut out = Output::new(out);
         self.write_header(&mut out)?;
         self.write_inodes(&mut out)?;
         self.write_shared(&mut out)?;
         self.write_contents(&mut out)?;
-        out.out.flush()?;
-        Ok(())
+        out.finish()
     }
 
     fn write_header(&self, out: &mut Output<impl Write>) -> Result<()> {
@@ -185,27 +183,10 @@ impl Image {
             let plan = plan(&self.parts, node, &mut cursor);
             out.pad_to(start + plan.place.offset)?;
             self.put_inode(&mut out.block, number, node, &plan);
-            match node.data {
-                Data::File { runs, .. } => {
-                    if let Content::Chunks(chunking) = plan.content {
-                        out.block.pad_to_multiple_of(CHUNK_INDEX_SIZE);
-                        for index in chunking.indexes(runs.of(&self.parts.runs)) {
-                            index.put(&mut out.block);
-                            out.write_if_full()?;
-                        }
-                    }
-                }
-                Data::Directory { entries, .. } if plan.place.tail == Tail::Inline => {
-                    if let Some(last) = directory::pack(entries.of(&self.parts.entries)).last() {
-                        self.put_directory_block(&mut out.block, last);
-                    }
-                }
-                Data::Symlink { target } if plan.place.tail == Tail::Inline => {
-                    if let Some(last) = target.of(&self.parts.targets).chunks(BLOCK).last() {
-                        out.block.extend_from_slice(last);
-                    }
-                }
-                Data::Directory { .. } | Data::Symlink { .. } => {}
+            match (plan.content, plan.place.tail) {
+                (Content::Chunks(chunking), _) => self.write_chunk_index(out, node, chunking)?,
+                (Content::Flat(_), Tail::Inline) => self.put_tail(&mut out.block, node),
+                (Content::Flat(_), Tail::Block) | (Content::Nothing, _) => {}
             }
             out.write_block()?;
         }
@@ -244,6 +225,33 @@ impl Image {
         };
         inode.put(out);
         plan.xattrs.put(out, &self.parts.xattrs, |id| self.shared.places[id.index()]);
+    }
+
+    fn write_chunk_index(&self, out: &mut Output<impl Write>, node: &Node, chunking: Chunking) -> Result<()> {
+        let Data::File { runs, .. } = node.data else { return Ok(()) };
+        out.block.pad_to_multiple_of(CHUNK_INDEX_SIZE);
+        for index in chunking.indexes(runs.of(&self.parts.runs)) {
+            index.put(&mut out.block);
+            out.write_if_full()?;
+        }
+        Ok(())
+    }
+
+    /// Appends the last, incomplete block of a directory or of a symbolic link's target.
+    fn put_tail(&self, out: &mut Vec<u8>, node: &Node) {
+        match node.data {
+            Data::Directory { entries, .. } => {
+                if let Some(last) = directory::pack(entries.of(&self.parts.entries)).last() {
+                    self.put_directory_block(out, last);
+                }
+            }
+            Data::Symlink { target } => {
+                if let Some(last) = target.of(&self.parts.targets).chunks(BLOCK).last() {
+                    out.extend_from_slice(last);
+                }
+            }
+            Data::File { .. } => {}
+        }
     }
 
     fn put_directory_block(&self, out: &mut Vec<u8>, block: &[Entry]) {
@@ -287,6 +295,12 @@ impl Image {
     }
 }
 
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Image").field("size", &self.size()).field("inodes", &self.order.len()).finish()
+    }
+}
+
 /// Plans how a node is stored, and moves the cursor behind it.
 fn plan(parts: &ImageBuilder, node: &Node, cursor: &mut Cursor) -> Plan {
     let xattrs = parts.xattrs.divide(node.xattr_span().of(&parts.xattr_ids));
@@ -299,38 +313,4 @@ fn plan(parts: &ImageBuilder, node: &Node, cursor: &mut Cursor) -> Plan {
     };
     let place = cursor.place(xattr_size, content);
     Plan { xattrs, xattr_size, content, place }
-}
-
-/// Writes front to back, and knows how far it is.
-struct Output<W: Write> {
-    out: BufWriter<W>,
-    /// What is gathered for the next write.
-    block: Vec<u8>,
-    written: u64,
-}
-
-impl<W: Write> Output<W> {
-    fn write_block(&mut self) -> Result<()> {
-        self.out.write_all(&self.block)?;
-        self.written += self.block.len() as u64;
-        self.block.clear();
-        Ok(())
-    }
-
-    /// Writes what is gathered once it is enough to be worth it, so that memory stays bounded.
-    fn write_if_full(&mut self) -> Result<()> {
-        if self.block.len() >= 1 << 16 { self.write_block() } else { Ok(()) }
-    }
-
-    fn write_padded_block(&mut self) -> Result<()> {
-        self.block.pad_to_multiple_of(BLOCK);
-        self.write_block()
-    }
-
-    /// Writes zeros up to `position`: less than a block.
-    fn pad_to(&mut self, position: u64) -> Result<()> {
-        let missing = position.saturating_sub(self.written);
-        self.block.resize(usize::try_from(missing).unwrap_or(BLOCK).min(BLOCK), 0);
-        self.write_block()
-    }
 }

@@ -83,3 +83,41 @@ fn inline_offset(offset: u64, head: u64, tail: u64) -> Option<u64> {
     let moved = offset.next_multiple_of(BLOCK_SIZE);
     (moved - offset + tail < BLOCK_SIZE).then_some(moved)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Content, Cursor, Tail};
+
+    /// Places flat content of this size behind so many inodes without any.
+    fn place_behind(inodes: u64, size: u64) -> (u64, Tail, u64) {
+        let mut cursor = Cursor::default();
+        for _ in 0..inodes {
+            cursor.place(0, Content::Nothing);
+        }
+        let place = cursor.place(0, Content::Flat(size));
+        (place.offset, place.tail, place.blocks)
+    }
+
+    #[test]
+    fn a_tail_stands_behind_its_inode_where_the_block_has_room() {
+        assert_eq!(place_behind(0, 448), (0, Tail::Inline, 0));
+        assert_eq!(place_behind(4, 192 + 1024), (256, Tail::Inline, 2));
+    }
+
+    #[test]
+    fn an_inode_moves_to_the_next_block_when_that_wastes_less_than_a_block_for_the_tail() {
+        assert_eq!(place_behind(4, 193), (512, Tail::Inline, 0));
+        assert_eq!(place_behind(4, 255), (512, Tail::Inline, 0));
+    }
+
+    #[test]
+    fn a_tail_gets_a_block_when_moving_the_inode_would_waste_as_much() {
+        assert_eq!(place_behind(4, 256), (256, Tail::Block, 1));
+        assert_eq!(place_behind(0, 449), (0, Tail::Block, 1));
+    }
+
+    #[test]
+    fn content_of_whole_blocks_has_no_tail() {
+        assert_eq!(place_behind(3, 1024), (192, Tail::Block, 2));
+    }
+}

@@ -98,6 +98,7 @@ mod format;
 mod image;
 mod inode;
 mod layout;
+mod output;
 mod tree;
 mod xattr;
 

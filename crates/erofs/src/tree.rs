@@ -19,8 +19,7 @@ pub(crate) fn arrange(
     add_dots(nodes, entries, root);
     *entries = sorted(nodes, entries, names)?;
     for entry in entries.iter() {
-        let links = &mut nodes[entry.target.index()].links;
-        *links = links.saturating_add(1);
+        nodes[entry.target.index()].links += 1;
     }
     check_for_twins(nodes, entries, names)?;
     let order = walk(nodes, entries, root);

@@ -8,8 +8,6 @@ use crate::format::{BLOCK_SIZE, MAX_SHARED_XATTRS, PutLe, XATTR_HEADER_SIZE};
 use crate::inode::XattrId;
 use crate::{Error, Result};
 
-/// The longest name, its prefix included (`XATTR_NAME_MAX`).
-const MAX_NAME: usize = 255;
 /// The most bytes that a listing may have, with one NUL behind each name (`XATTR_LIST_MAX`).
 const MAX_LISTING: u64 = 65_536;
 /// `sizeof(struct erofs_xattr_entry)`, which is also its alignment.
@@ -30,24 +28,37 @@ enum Rest {
     Some,
 }
 
-/// Splits a full name into the number of its prefix and what follows it.
-fn split(name: &[u8]) -> Result<(u8, &[u8])> {
-    let refused = |reason| Error::from(Problem::XattrName { name: shown(name), reason });
-    if name.len() > MAX_NAME {
-        return Err(refused("the name has more than 255 bytes"));
-    }
-    if name.contains(&0) {
-        return Err(refused("the name has a NUL in it"));
-    }
-    for (prefix, number, rest) in PREFIXES {
-        match name.strip_prefix(prefix) {
-            Some(suffix) if suffix.is_empty() == (rest == Rest::None) => return Ok((number, suffix)),
-            _ => {}
+/// A full name, with its prefix replaced by a number.
+struct Name<'a> {
+    len: u8,
+    prefix: u8,
+    suffix: &'a [u8],
+    suffix_len: u8,
+}
+
+impl<'a> Name<'a> {
+    fn new(name: &'a [u8]) -> Result<Self> {
+        let refused = |reason| Error::from(Problem::XattrName { name: shown(name), reason });
+        let short = |part: &[u8]| {
+            // 255 bytes is also what the kernel takes, prefix included (XATTR_NAME_MAX).
+            u8::try_from(part.len()).map_err(|_| refused("the name has more than 255 bytes"))
+        };
+        let len = short(name)?;
+        if name.contains(&0) {
+            return Err(refused("the name has a NUL in it"));
         }
+        for (text, prefix, rest) in PREFIXES {
+            match name.strip_prefix(text) {
+                Some(suffix) if suffix.is_empty() == (rest == Rest::None) => {
+                    return Ok(Self { len, prefix, suffix, suffix_len: short(suffix)? });
+                }
+                _ => {}
+            }
+        }
+        Err(refused(
+            "EROFS stores the name spaces user., trusted. and security., and POSIX ACLs, and a name must follow",
+        ))
     }
-    Err(refused(
-        "EROFS stores the name spaces user., trusted. and security., and POSIX ACLs, and a name must follow",
-    ))
 }
 
 /// All attributes of an image.
@@ -97,19 +108,17 @@ impl XattrPool {
 
     /// Returns the attribute with this full name and value, added if it is new.
     pub(crate) fn intern(&mut self, name: &[u8], value: &[u8]) -> Result<XattrId> {
-        let (prefix, suffix) = split(name)?;
+        let parts = Name::new(name)?;
         let too_large = || Problem::XattrTooLarge { name: shown(name), len: value.len() };
         let value_len = u16::try_from(value.len()).map_err(|_| too_large())?;
-        let [suffix_len, name_len] =
-            [suffix.len(), name.len()].map(|len| u8::try_from(len).unwrap_or(u8::MAX));
 
         let start = self.bytes.len();
         let units = u32::try_from(start / ENTRY_HEADER_SIZE)
             .map_err(|_| Problem::ImageTooLarge { what: "more than 16 GiB of extended attributes" })?;
-        self.bytes.put_u8(suffix_len);
-        self.bytes.put_u8(prefix);
+        self.bytes.put_u8(parts.suffix_len);
+        self.bytes.put_u8(parts.prefix);
         self.bytes.put_u16(value_len);
-        self.bytes.extend_from_slice(suffix);
+        self.bytes.extend_from_slice(parts.suffix);
         self.bytes.extend_from_slice(value);
         self.bytes.pad_to_multiple_of(ENTRY_HEADER_SIZE);
 
@@ -125,7 +134,7 @@ impl XattrPool {
             .map_err(|_| Problem::TooMany { what: "extended attributes", limit: u64::from(u32::MAX) })?;
         let name = self.name_id(name)?;
         self.by_hash.insert(key, XattrId(id));
-        self.xattrs.push(Xattr { start: units, uses: 0, name, name_len });
+        self.xattrs.push(Xattr { start: units, uses: 0, name, name_len: parts.len });
         Ok(XattrId(id))
     }
 
@@ -231,9 +240,7 @@ impl Divided {
         if self.shared.is_empty() && self.inline.is_empty() {
             return;
         }
-        // h_name_filter: hashes of absent names would spare the kernel a third of a microsecond for each
-        // question about one; without the filter's feature bit it does not look here
-        out.put_u32(0);
+        out.put_u32(0); // h_name_filter, a hint that needs a feature bit: asking for an absent name is fast enough
         out.put_u8(u8::try_from(self.shared.len()).unwrap_or(u8::MAX));
         out.extend_from_slice(&[0; 7]);
         for &id in &self.shared {

@@ -4,8 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    clippy::print_stderr,
-    reason = "a test stops at what it does not expect, and says what it skips"
+    reason = "a test stops at what it does not expect"
 )]
 
 mod support;
@@ -26,6 +25,7 @@ use rustix::mount::{
     fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen, move_mount, unmount,
 };
 use support::model::{Model, Node, What, device, models};
+use support::skipped;
 
 /// A folder on a real file system: overlayfs and tmpfs cannot back a mount without loop devices everywhere.
 fn folder() -> tempfile::TempDir {
@@ -60,7 +60,7 @@ fn mount(image: &[u8], devices: &[Vec<u8>]) -> Option<Mounted> {
 
 fn mount_files(folder: tempfile::TempDir, image: &[u8], devices: &[PathBuf]) -> Option<Mounted> {
     if !rustix::process::geteuid().is_root() {
-        eprintln!("SKIPPED: mounting needs root");
+        skipped("mounting needs root");
         return None;
     }
     let source = folder.path().join("image");
@@ -70,16 +70,16 @@ fn mount_files(folder: tempfile::TempDir, image: &[u8], devices: &[PathBuf]) -> 
     let filesystem = match fsopen("erofs", FsOpenFlags::FSOPEN_CLOEXEC) {
         Ok(filesystem) => filesystem,
         Err(error) => {
-            eprintln!("SKIPPED: this kernel has no EROFS, or forbids mounts ({error})");
+            skipped(&format!("this kernel has no EROFS, or forbids mounts ({error})"));
             return None;
         }
     };
     match configure(&filesystem, &source, devices) {
         Ok(()) => {}
         Err(error @ (rustix::io::Errno::NOTBLK | rustix::io::Errno::PERM | rustix::io::Errno::ACCESS)) => {
-            eprintln!(
-                "SKIPPED: no mount from files here: it needs Linux 6.12 and a real file system ({error})"
-            );
+            skipped(&format!(
+                "no mount from files here: it needs Linux 6.12 and a real file system ({error})"
+            ));
             return None;
         }
         Err(error) => panic!("the kernel refuses the image: {error}; {}", messages(&filesystem)),
@@ -264,7 +264,7 @@ fn a_file_larger_than_the_largest_chunk_is_read_at_its_far_end() {
     let path = folder.path().join("device0");
     let file = fs::File::create(&path).unwrap();
     if let Err(error) = file.set_len(size) {
-        eprintln!("SKIPPED: no sparse files of 1 TiB here ({error})");
+        skipped(&format!("no sparse files of 1 TiB here ({error})"));
         return;
     }
     file.write_all_at(b"first", 0).unwrap();

@@ -303,6 +303,18 @@ fn a_file_in_more_pieces_than_an_image_may_have_is_refused_at_no_cost() {
 }
 
 #[test]
+fn pieces_are_counted_over_all_files() {
+    let mut builder = ImageBuilder::new(Volume::default());
+    let device = builder.add_device(512, b"").unwrap();
+    let extents = [Extent { file_offset: 512, device, device_offset: 0, len: 512 }];
+    let half = inode(Kind::File { size: (1 << 32) + 512, extents: &extents });
+    builder.add_inode(&half).unwrap();
+    builder.add_inode(&half).unwrap();
+    assert_eq!(builder.add_inode(&half).unwrap_err().kind(), ErrorKind::LimitExceeded);
+    builder.add_inode(&inode(Kind::File { size: 1 << 40, extents: &[] })).unwrap();
+}
+
+#[test]
 fn ids_of_another_builder_are_refused() {
     let mut other = ImageBuilder::new(Volume::default());
     let xattr = other.xattr(b"user.a", b"b").unwrap();

@@ -3,3 +3,10 @@
 
 pub(crate) mod model;
 pub(crate) mod reader;
+
+use std::io::Write;
+
+/// Says that a test was skipped, and why, where the test runner does not swallow it.
+pub(crate) fn skipped(why: &str) {
+    let _ = writeln!(std::io::stderr(), "SKIPPED: {why}");
+}
