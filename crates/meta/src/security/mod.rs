@@ -4,6 +4,17 @@
 //! [`SecurityDescriptor`] is the value; it comes from bytes ([`SecurityDescriptor::parse`]) or text
 //! ([`SecurityDescriptor::from_sddl`]) and goes back to both. A descriptor that came from bytes and was not changed
 //! is written back byte for byte.
+//!
+//! ```
+//! use winlayer_meta::security::SecurityDescriptor;
+//!
+//! let descriptor = SecurityDescriptor::from_sddl("O:BAG:SYD:P(A;OICI;0x1f01ff;;;BA)(A;;FRFX;;;WD)")?;
+//! let bytes = descriptor.to_bytes();
+//! SecurityDescriptor::validate(&bytes)?;
+//! let again = SecurityDescriptor::parse(&bytes)?;
+//! assert_eq!(again.to_sddl()?, "O:BAG:SYD:P(A;OICI;FA;;;BA)(A;;0x1200a9;;;WD)");
+//! # Ok::<(), winlayer_meta::security::SecurityError>(())
+//! ```
 
 mod ace;
 mod acl;

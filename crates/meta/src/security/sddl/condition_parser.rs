@@ -61,10 +61,8 @@ fn operator(
             }
             continue;
         }
-        let operator = match () {
-            () if scanner.eat(AND.word) => &AND,
-            () if scanner.eat(OR.word) => &OR,
-            () => return Err(scanner.error("&&, || or a closing parenthesis")),
+        let Some(operator) = [&AND, &OR].into_iter().find(|operator| scanner.eat(operator.word)) else {
+            return Err(scanner.error("&&, || or a closing parenthesis"));
         };
         release(waiting, out, |before| before.form != Form::Or || operator.form == Form::Or);
         waiting.push(Waiting::Operator(operator));

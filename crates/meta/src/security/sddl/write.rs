@@ -16,9 +16,9 @@ use crate::security::sid::Sid;
 pub(super) fn descriptor(descriptor: &SecurityDescriptor) -> Result<String, SecurityError> {
     let mut out = String::new();
     for (tag, sid) in [("O:", descriptor.owner()), ("G:", descriptor.group())] {
-        if let Some(owner) = sid {
+        if let Some(sid) = sid {
             out.push_str(tag);
-            write_sid(owner, &mut out);
+            write_sid(sid, &mut out);
         }
     }
     let control = descriptor.control();
