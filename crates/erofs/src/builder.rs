@@ -22,7 +22,7 @@ pub struct Volume {
     /// The volume's UUID. overlayfs recognises a lower layer by it, so it should follow from the content:
     /// half a digest of the devices will do. All zeros mean none.
     pub uuid: [u8; 16],
-    /// When the image was built, or whatever should be said about it.
+    /// When the image was built, or what should be said about that.
     pub built: Timestamp,
 }
 
@@ -86,7 +86,8 @@ impl ImageBuilder {
     /// Returns the extended attribute with this name and value, for use on any number of inodes.
     ///
     /// `name` is the full name, such as `user.MSWINDOWS.rawsd`. Asking again for the same name and value
-    /// returns the same id.
+    /// returns the same id. On a symbolic link the kernel lists `user.` attributes but lets nobody read them:
+    /// use `trusted.` there.
     ///
     /// # Errors
     ///
@@ -204,10 +205,11 @@ impl ImageBuilder {
     ///
     /// # Errors
     ///
-    /// When `root` is not a directory or has a name; when a directory has one name twice; when inodes cannot be
+    /// When the volume's time is beyond its range; when `root` is not a directory or has a name; when a directory has one name twice; when inodes cannot be
     /// reached from the root, be it for want of a name or because directories contain each other in a circle;
     /// when an inode's attributes or the image are too large.
     pub fn build(mut self, root: InodeId) -> Result<Image> {
+        self.volume.built.check()?;
         match self.node(root)?.data {
             Data::Directory { parent: None, .. } => {}
             Data::Directory { parent: Some(_), .. } => {

@@ -76,7 +76,7 @@
 //! | the image | below 2 TiB; inodes below 128 GiB; attributes and names below 4 GiB each | 32-bit addresses |
 //! | a file | 2^63 - 1 bytes; data starts at multiples of 512 | what the kernel takes; whole blocks |
 //! | fragmentation | 2^24 chunks beyond each file's first, over the whole image | bounds what a hostile sparse map costs: 128 MiB |
-//! | a name | 1 to 255 bytes, neither `/` nor NUL | [`Kind`] has no other rule: case is the caller's affair |
+//! | a name | 1 to 255 bytes, neither `/` nor NUL | what the kernel takes; upper and lower case differ |
 //! | a symbolic link's target | 1 to 4095 bytes, no NUL | what the kernel takes |
 //! | an attribute | name at most 255 bytes, value at most 65,535 | 16-bit size |
 //! | an inode's attributes | names at most 64 KiB together; 256 KiB stored beside the inode | what the kernel lists; 16-bit count |

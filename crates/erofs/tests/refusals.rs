@@ -135,6 +135,10 @@ fn fields_beyond_their_range_are_refused() {
         ErrorKind::Invalid,
         "1000000000 nanoseconds: a second has fewer than 1000000000",
     );
+    let mut late = ImageBuilder::new(Volume { built: mtime, ..Volume::default() });
+    let root = late.add_inode(&directory).unwrap();
+    let text = "1000000000 nanoseconds: a second has fewer than 1000000000";
+    refused(late.build(root), ErrorKind::Invalid, text);
     for (target, reason) in [(&b""[..], "is empty"), (&[b'x'; 4096], "is too long"), (b"a\0", "has a NUL")] {
         let text = format!("symbolic link's target {reason}: it must have 1 to 4095 bytes, none of them NUL");
         refused(builder.add_inode(&inode(Kind::Symlink { target })), ErrorKind::Invalid, &text);
