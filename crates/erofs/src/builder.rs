@@ -205,9 +205,10 @@ impl ImageBuilder {
     ///
     /// # Errors
     ///
-    /// When the volume's time is beyond its range; when `root` is not a directory or has a name; when a directory has one name twice; when inodes cannot be
-    /// reached from the root, be it for want of a name or because directories contain each other in a circle;
-    /// when an inode's attributes or the image are too large.
+    /// When the volume's time is beyond its range; when `root` is not a directory or has a name; when a
+    /// directory has one name twice; when inodes cannot be reached from the root, be it for want of a name or
+    /// because directories contain each other in a circle; when an inode's attributes or the image are too
+    /// large.
     pub fn build(mut self, root: InodeId) -> Result<Image> {
         self.volume.built.check()?;
         match self.node(root)?.data {
