@@ -1,6 +1,6 @@
 //! Comparing names as NTFS does, without case, fast enough to sort a million paths.
 //!
-//! A name is *folded* when every character is replaced by its upper-case form ([`upcase`](super::upcase)). All
+//! A name is *folded* when every character is replaced by its upper-case form ([`upcase`](super::upcase())). All
 //! functions agree: they compare, hash or write the bytes of the folded name. Bytes that are not WTF-8 stand for
 //! themselves, so the order is total on all byte strings.
 
