@@ -15,9 +15,11 @@ pub mod pax;
 mod reader;
 mod sparse;
 pub mod whiteout;
+pub mod windows;
 
 pub use entry::{EntryType, RawEntry, SparseRange};
 pub use error::{Problem, TarError};
 pub use parser::{Event, Limits, Parser};
 pub use pax::PaxRecords;
 pub use reader::{ReadError, Reader};
+pub use windows::WindowsMeta;

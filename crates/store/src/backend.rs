@@ -1,0 +1,109 @@
+//! The store as an engine for the graph drivers: HCS's words, answered by tar and index.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use winlayer_core::home::{Folder, LockMode};
+use winlayer_core::{
+    Chain, Change, Control, Error, ErrorKind, Home, Imported, LayerBackend, LayerId, LayerPath, Result,
+    backend::LayerTar,
+};
+
+use crate::{Store, view::ChainView};
+
+/// What the store has no writable layers for, yet.
+fn no_scratch(id: &LayerId) -> Error {
+    Error::new(ErrorKind::Unsupported, "this engine has no writable layers yet").layer(id)
+}
+
+impl LayerBackend for Store {
+    fn name(&self) -> &'static str {
+        "store"
+    }
+
+    fn home(&self) -> &Home {
+        Store::home(self)
+    }
+
+    fn create(&self, id: &LayerId, _parent: Option<&LayerId>) -> Result<()> {
+        self.home().ensure()?;
+        let _lock = self.home().lock(id, LockMode::Exclusive)?;
+        self.home().disk().create_dir(&self.home().folder(id)).map_err(|e| match e.kind() {
+            ErrorKind::AlreadyExists => {
+                Error::new(ErrorKind::AlreadyExists, "a layer with this id exists").layer(id)
+            }
+            _ => e.layer(id),
+        })?;
+        self.home().disk().sync_dir(self.home().root())
+    }
+
+    fn create_scratch(&self, id: &LayerId, _chain: &Chain) -> Result<()> {
+        Err(no_scratch(id))
+    }
+
+    fn expand_scratch(&self, id: &LayerId, _bytes: u64) -> Result<()> {
+        Err(no_scratch(id))
+    }
+
+    fn activate(&self, id: &LayerId) -> Result<()> {
+        self.check_exists(id)
+    }
+
+    fn deactivate(&self, _id: &LayerId) -> Result<()> {
+        Ok(())
+    }
+
+    fn prepare(&self, id: &LayerId, _chain: &Chain) -> Result<()> {
+        Err(Error::new(ErrorKind::Unsupported, "this engine cannot mount yet").layer(id))
+    }
+
+    fn unprepare(&self, _id: &LayerId) -> Result<()> {
+        Ok(())
+    }
+
+    fn mount_path(&self, id: &LayerId) -> Result<Option<PathBuf>> {
+        self.check_exists(id).map(|()| None)
+    }
+
+    fn has_files(&self, id: &LayerId) -> Result<bool> {
+        Ok(self.has_content(id))
+    }
+
+    fn exists(&self, id: &LayerId) -> Result<bool> {
+        Ok(self.home().folder(id).is_dir())
+    }
+
+    fn destroy(&self, folder: &Folder) -> Result<()> {
+        Store::destroy(self, folder)
+    }
+
+    fn import(
+        &self,
+        id: &LayerId,
+        chain: &Chain,
+        tar: &mut (dyn Read + Send),
+        control: Control<'_>,
+    ) -> Result<Imported> {
+        self.import_into(id, chain, tar, control)
+    }
+
+    fn export(&self, id: &LayerId, _chain: &Chain) -> Result<LayerTar> {
+        self.open_tar(id).map(LayerTar::File)
+    }
+
+    fn changes(&self, id: &LayerId, chain: &Chain) -> Result<Vec<Change>> {
+        let own = Chain::default().below(id.clone());
+        self.index(id)?;
+        let nearest_first = own.layers().iter().chain(chain.layers()).cloned().collect();
+        Ok(self.union_of(&Chain::new(nearest_first))?.changes())
+    }
+
+    fn open_file(&self, id: &LayerId, path: &LayerPath) -> Result<Box<dyn Read + Send>> {
+        let view = ChainView::of_layer_alone(self, id)?;
+        Ok(Box::new(view.open(&view.find(path)?, None)?))
+    }
+
+    fn status(&self) -> Vec<(String, String)> {
+        vec![("Backend".into(), "store".into()), ("Home".into(), self.home().root().display().to_string())]
+    }
+}

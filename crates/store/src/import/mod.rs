@@ -1,0 +1,278 @@
+//! Import: a tar comes in and is a layer, whole or not at all.
+//!
+//! ```text
+//! HOME/.import-<id>.<n>/layer.tar    written and synced by the pipeline
+//!                      /layer.idx    the index, built while the tar went by
+//!                      /layer.json   digests and counts, for verify
+//!                      /layerchain.json
+//! ```
+//!
+//! Then one rename makes it the layer: of the whole folder for a new layer, of `layer.tar` (last) for a folder that a
+//! graph driver made before. Until then a crash leaves only a staging folder, which the next writer removes.
+
+mod buffer;
+mod input;
+mod pipeline;
+
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use winlayer_core::durable::DurableFile;
+use winlayer_core::home::LockMode;
+use winlayer_core::{BlobDigest, Chain, Control, DiffId, Error, ErrorKind, Imported, LayerId, Result};
+use winlayer_tar::{Event, Parser, TarError};
+
+pub use input::Compression;
+
+use crate::index::build::{Hive, IndexBuilder};
+use crate::record::{LayerRecord, RECORD_FILE};
+use crate::{INDEX_FILE, Store, TAR_FILE, recover};
+use pipeline::Scan;
+
+/// Where the finished layer goes.
+enum Destination {
+    /// There is no folder yet; the staging folder becomes it.
+    New,
+    /// A folder without content, which the files are moved into.
+    Created,
+}
+
+impl Store {
+    /// Imports a layer that does not exist yet: afterwards it is there as a whole, or there is no trace of it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`], [`ErrorKind::Busy`] if another process imports the same id,
+    /// [`ErrorKind::NotFound`] if a layer of the chain is missing; input errors name entry, offset and rule.
+    pub fn import_new(
+        &self,
+        id: &LayerId,
+        chain: &Chain,
+        tar: &mut (dyn Read + Send),
+        control: Control<'_>,
+    ) -> Result<Imported> {
+        self.import_to(&Destination::New, id, chain, tar, control).map_err(|e| e.stage("import").layer(id))
+    }
+
+    /// Fills a layer whose folder exists and has no content yet.
+    ///
+    /// # Errors
+    /// As [`Store::import_new`].
+    pub fn import_into(
+        &self,
+        id: &LayerId,
+        chain: &Chain,
+        tar: &mut (dyn Read + Send),
+        control: Control<'_>,
+    ) -> Result<Imported> {
+        self.import_to(&Destination::Created, id, chain, tar, control)
+            .map_err(|e| e.stage("import").layer(id))
+    }
+
+    fn import_to(
+        &self,
+        destination: &Destination,
+        id: &LayerId,
+        chain: &Chain,
+        tar: &mut (dyn Read + Send),
+        control: Control<'_>,
+    ) -> Result<Imported> {
+        self.check_destination(destination, id)?;
+        self.check_chain(chain)?;
+        self.home().ensure()?;
+        recover::remove_stale_staging(self.home());
+        let _own = self.home().lock(id, LockMode::Exclusive)?;
+        let _parent = chain.parent().map(|parent| self.home().lock(parent, LockMode::Shared)).transpose()?;
+        // Again, now that nobody else can make or remove them.
+        self.check_destination(destination, id)?;
+        self.check_chain(chain)?;
+        let staging = Staging::create(self, id)?;
+        let record = self.fill(&staging.path, chain, tar, control)?;
+        control.cancel.check()?;
+        self.commit(destination, id, staging)?;
+        Ok(Imported {
+            diff_id: Some(record.diff_id),
+            blob: Some(record.blob),
+            entries: record.entries,
+            file_bytes: record.file_bytes,
+            tar_bytes: record.tar_bytes,
+        })
+    }
+
+    fn check_destination(&self, destination: &Destination, id: &LayerId) -> Result<()> {
+        let folder = self.home().folder(id);
+        match destination {
+            Destination::New if folder.exists() => {
+                Err(Error::new(ErrorKind::AlreadyExists, "a layer with this id exists")
+                    .hint("choose another id, or remove the layer first"))
+            }
+            Destination::Created if !folder.exists() => Err(Error::new(ErrorKind::NotFound, "no such layer")),
+            Destination::Created if self.has_content(id) => {
+                Err(Error::new(ErrorKind::AlreadyExists, "the layer has content already"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_chain(&self, chain: &Chain) -> Result<()> {
+        match chain.layers().iter().find(|parent| !self.home().folder(parent).exists()) {
+            Some(missing) => {
+                Err(Error::new(ErrorKind::NotFound, format!("its parent layer {missing} does not exist"))
+                    .hint("import the parent first, and name it with --parent"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Writes everything into the staging folder.
+    fn fill(
+        &self,
+        staging: &Path,
+        chain: &Chain,
+        tar: &mut (dyn Read + Send),
+        control: Control<'_>,
+    ) -> Result<LayerRecord> {
+        let disk = self.home().disk();
+        let mut tar_file: DurableFile = disk.create_file(&staging.join(TAR_FILE))?;
+        tar_file.bypass_cache();
+        let mut scan = TarScan::default();
+        let flow = pipeline::run(tar, &mut scan, tar_file, control)?;
+        let parents = self.union_of(chain)?;
+        let diff_id = DiffId(flow.diff_id);
+        let mut index_file = disk.create_file(&staging.join(INDEX_FILE))?;
+        let contents =
+            scan.builder.write(&parents, diff_id, flow.tar_len, &mut |bytes| index_file.append(bytes))?;
+        index_file.finish()?;
+        check_hives(staging, &contents.hives)?;
+        let record = LayerRecord {
+            diff_id,
+            blob: BlobDigest(flow.blob),
+            compression: flow.compression,
+            tar_bytes: flow.tar_len,
+            entries: contents.entries,
+            file_bytes: contents.file_bytes,
+        };
+        record.stage(disk, staging)?;
+        self.home().stage_chain(staging, chain)?;
+        disk.sync_dir(staging)?;
+        Ok(record)
+    }
+
+    fn commit(&self, destination: &Destination, id: &LayerId, staging: Staging<'_>) -> Result<()> {
+        let disk = self.home().disk();
+        let folder = self.home().folder(id);
+        match destination {
+            Destination::New => disk.rename(&staging.path, &folder),
+            // The tar last: a folder without it has no content, whatever else lies there.
+            Destination::Created => [RECORD_FILE, INDEX_FILE, TAR_FILE]
+                .iter()
+                .try_for_each(|name| disk.rename(&staging.path.join(name), &folder.join(name))),
+        }
+    }
+}
+
+/// A staging folder; what is left of it goes away with this value.
+struct Staging<'a> {
+    store: &'a Store,
+    path: PathBuf,
+}
+
+impl<'a> Staging<'a> {
+    /// Makes one. The layer's exclusive lock must be held: it is what tells others that the folder is in use.
+    fn create(store: &'a Store, id: &LayerId) -> Result<Self> {
+        let path = recover::staging_path(store.home(), id);
+        store.home().disk().remove_tree(&path)?;
+        store.home().disk().create_dir(&path)?;
+        Ok(Self { store, path })
+    }
+}
+
+impl Drop for Staging<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.store.home().disk().remove_tree(&self.path) {
+            tracing::warn!("{error}; the next import or cleanup removes it");
+        }
+    }
+}
+
+/// Parses the tar as it goes by and builds the index.
+#[derive(Default)]
+pub(crate) struct TarScan {
+    parser: Parser,
+    pub(crate) builder: IndexBuilder,
+}
+
+impl TarScan {
+    fn take(&mut self, bytes: &[u8], skip_data: SkipData) -> Result<()> {
+        let mut at = 0;
+        loop {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let (used, event) = self.parser.advance(rest).map_err(tar_error)?;
+            at += used;
+            match event {
+                Event::Entry(entry) => {
+                    self.builder.push(&entry)?;
+                    if skip_data == SkipData::Yes {
+                        let skipped = usize::try_from(self.parser.skip_data()).unwrap_or(usize::MAX);
+                        at = at.saturating_add(skipped);
+                    }
+                }
+                Event::Data(_) => {}
+                Event::NeedInput | Event::End => return Ok(()),
+            }
+        }
+    }
+
+    /// Parses a whole tar without touching the pages that hold file data.
+    pub(crate) fn scan_mapped(&mut self, tar: &[u8]) -> Result<()> {
+        self.take(tar, SkipData::Yes)?;
+        if self.parser.offset() > tar.len() as u64 {
+            return Err(Error::invalid("the tar ends within the data of its last entry"));
+        }
+        self.end()
+    }
+}
+
+/// Whether the parser may be moved past file data.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SkipData {
+    Yes,
+    No,
+}
+
+impl pipeline::Scan for TarScan {
+    fn scan(&mut self, bytes: &[u8]) -> Result<()> {
+        self.take(bytes, SkipData::No)
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.parser.finish().map_err(tar_error)
+    }
+}
+
+fn tar_error(error: TarError) -> Error {
+    let offset = error.offset;
+    let placed = match &error.entry {
+        Some(entry) => Error::invalid(error.problem.to_string()).entry(entry),
+        None => Error::invalid(error.problem.to_string()),
+    };
+    placed.offset(offset).hint("the tar is damaged or is not a tar: fetch it again and compare its digest")
+}
+
+/// Refuses hives that the registry could not load, before Windows would fail on them without a word.
+fn check_hives(staging: &Path, hives: &[Hive]) -> Result<()> {
+    const SIGNATURE: &[u8] = b"regf";
+    let path = staging.join(TAR_FILE);
+    let mut tar = std::fs::File::open(&path).map_err(|e| Error::io("open", &path, e))?;
+    for hive in hives {
+        let mut head = [0; 4];
+        let is_hive = hive.size >= 4
+            && tar.seek(SeekFrom::Start(hive.data_offset)).and_then(|_| tar.read_exact(&mut head)).is_ok()
+            && head == SIGNATURE;
+        if !is_hive {
+            return Err(Error::invalid("not a registry hive: it does not begin with \"regf\"")
+                .entry(hive.path.as_bytes())
+                .offset(hive.entry_offset));
+        }
+    }
+    Ok(())
+}

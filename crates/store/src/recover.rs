@@ -1,0 +1,41 @@
+//! Takes away what interrupted work left behind: staging folders whose owner is gone, removals that did not finish.
+//!
+//! A staging folder belongs to whoever holds its layer's exclusive lock. Locks vanish with their process, so a folder
+//! whose lock can be had is nobody's.
+
+use std::path::PathBuf;
+
+use winlayer_core::home::LockMode;
+use winlayer_core::{Home, LayerId};
+
+const STAGING_PREFIX: &str = ".import-";
+
+/// Where the import of a layer is staged.
+pub(crate) fn staging_path(home: &Home, id: &LayerId) -> PathBuf {
+    home.root().join(format!("{STAGING_PREFIX}{id}"))
+}
+
+/// The staging folders under a home, with the layers that they were for.
+pub(crate) fn staging_folders(home: &Home) -> Vec<(LayerId, PathBuf)> {
+    let Ok(entries) = std::fs::read_dir(home.root()) else { return Vec::new() };
+    let staged = |name: &str| LayerId::new(name.strip_prefix(STAGING_PREFIX)?).ok();
+    entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            Some((staged(entry.file_name().to_str()?)?, entry.path()))
+        })
+        .collect()
+}
+
+/// Removes the staging folders that nobody works on. Best effort: what cannot be removed is tried again next time.
+pub(crate) fn remove_stale_staging(home: &Home) -> Vec<PathBuf> {
+    let mut removed = Vec::new();
+    for (id, path) in staging_folders(home) {
+        let Ok(_lock) = home.lock(&id, LockMode::Exclusive) else { continue };
+        match home.disk().remove_tree(&path) {
+            Ok(()) => removed.push(path),
+            Err(error) => tracing::warn!("cannot remove what an interrupted import left: {error}"),
+        }
+    }
+    removed
+}

@@ -1,0 +1,75 @@
+//! Removal: a rename makes the layer vanish at once, deleting comes after and can be finished by anybody.
+
+use winlayer_core::home::{Folder, LockMode};
+use winlayer_core::{Error, ErrorKind, LayerId, Result};
+
+use crate::{Store, recover};
+
+/// What [`Store::cleanup`] did.
+#[derive(Debug, Default)]
+pub struct CleanedUp {
+    /// Names of what was removed.
+    pub removed: Vec<String>,
+    /// What could not be removed, and why.
+    pub stuck: Vec<(String, Error)>,
+}
+
+impl Store {
+    /// Deletes a folder with all that is in it. A missing one is fine.
+    ///
+    /// # Errors
+    /// An operating system error; part of the folder may be gone.
+    pub fn destroy(&self, folder: &Folder) -> Result<()> {
+        match folder {
+            Folder::Removing(_) => self.home().disk().remove_tree(&self.home().path_of(folder)),
+            Folder::Layer(id) if self.home().path_of(folder).exists() => {
+                let _lock = self.home().lock(id, LockMode::Exclusive)?;
+                let removing = self.home().removing_folder(id);
+                self.home().disk().rename(&self.home().path_of(folder), &self.home().path_of(&removing))?;
+                self.home().disk().remove_tree(&self.home().path_of(&removing)).map_err(|e| e.layer(id))
+            }
+            Folder::Layer(_) => Ok(()),
+        }
+    }
+
+    /// Removes a layer that no other layer needs.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::InUse`] naming the layers on top of it, [`ErrorKind::Busy`]. If deleting
+    /// fails after the rename, the layer is gone and [`Store::cleanup`] finishes the rest.
+    pub fn remove(&self, id: &LayerId) -> Result<()> {
+        self.check_exists(id)?;
+        let children = self.home().children(id)?;
+        if !children.is_empty() {
+            let names: Vec<_> = children.iter().map(LayerId::as_str).collect();
+            return Err(Error::new(
+                ErrorKind::InUse,
+                format!("other layers are built on it: {}", names.join(", ")),
+            )
+            .layer(id)
+            .hint("remove those first"));
+        }
+        self.destroy(&Folder::Layer(id.clone()))
+    }
+
+    /// Finishes removals and takes away what interrupted imports left. One stuck folder does not stop the others.
+    ///
+    /// # Errors
+    /// Only if the home cannot be listed.
+    pub fn cleanup(&self) -> Result<CleanedUp> {
+        let mut done = CleanedUp::default();
+        for path in recover::remove_stale_staging(self.home()) {
+            done.removed.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+        }
+        for folder in self.home().folders()? {
+            if !matches!(folder, Folder::Removing(_)) {
+                continue;
+            }
+            match self.destroy(&folder) {
+                Ok(()) => done.removed.push(folder.name().to_owned()),
+                Err(error) => done.stuck.push((folder.name().to_owned(), error)),
+            }
+        }
+        Ok(done)
+    }
+}

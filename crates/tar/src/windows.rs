@@ -1,0 +1,219 @@
+//! What an entry says about Windows, as values (OCI image-spec, layer.md: `MSWINDOWS.*`; libarchive: `LIBARCHIVE.*`).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use winlayer_meta::attributes::FileAttributes;
+use winlayer_meta::ea::{EaError, ExtendedAttribute, write_list};
+use winlayer_meta::filetime::{FileTime, UnixTime};
+use winlayer_meta::name::to_utf16_lossy;
+use winlayer_meta::reparse::{ReparseError, ReparsePoint};
+use winlayer_meta::security::{SecurityDescriptor, SecurityError};
+
+use crate::entry::{EntryType, RawEntry};
+use crate::pax;
+
+const ATTRIBUTES: &[u8] = b"MSWINDOWS.fileattr";
+const RAW_DESCRIPTOR: &[u8] = b"MSWINDOWS.rawsd";
+const SDDL_DESCRIPTOR: &[u8] = b"MSWINDOWS.sd";
+const MOUNT_POINT: &[u8] = b"MSWINDOWS.mountpoint";
+const EXTENDED_ATTRIBUTE: &[u8] = b"MSWINDOWS.xattr.";
+const CREATION_TIME: &[u8] = b"LIBARCHIVE.creationtime";
+
+/// Windows' view of an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WindowsMeta {
+    /// The attributes, if the entry has the record. See [`WindowsMeta::effective_attributes`].
+    pub attributes: Option<FileAttributes>,
+    /// The self-relative security descriptor, as bytes.
+    pub security: Option<Vec<u8>>,
+    /// The extended attributes, in the order of their records; of a name that comes twice, the last.
+    pub eas: Vec<ExtendedAttribute>,
+    /// The reparse point of a symbolic link or junction.
+    pub reparse: Option<ReparsePoint>,
+    /// Creation time; the modification time where the entry has none.
+    pub created: FileTime,
+    /// Last access; the modification time where the entry has none.
+    pub accessed: FileTime,
+    /// Last write: the entry's modification time.
+    pub modified: FileTime,
+    /// Last change of the metadata; the modification time where the entry has none.
+    pub changed: FileTime,
+    /// Whether the entry is a directory, which attributes default from.
+    is_directory: bool,
+}
+
+/// A record that does not say what it should.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetaError {
+    /// Not a number of 32 bits.
+    #[error("MSWINDOWS.fileattr is {0:?}, which is not a decimal number of 32 bits")]
+    Attributes(String),
+    /// Not base64.
+    #[error("{key} is not base64: {reason}")]
+    Base64 {
+        /// The record.
+        key: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Not a security descriptor.
+    #[error("MSWINDOWS.rawsd is not a security descriptor: {0}")]
+    Descriptor(SecurityError),
+    /// Not SDDL.
+    #[error("MSWINDOWS.sd is not a security descriptor: {0}")]
+    Sddl(SecurityError),
+    /// Not a time.
+    #[error("{key} is {value:?}, which is not a time in seconds")]
+    Time {
+        /// The record.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+    /// An extended attribute that Windows could not hold.
+    #[error("the extended attributes: {0}")]
+    ExtendedAttributes(EaError),
+    /// A link that Windows could not hold.
+    #[error("the link's target: {0}")]
+    Target(ReparseError),
+    /// A link to nowhere.
+    #[error("the link has no target")]
+    NoTarget,
+}
+
+/// What metadata are read from: a tar entry, or what an index kept of one.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// What the entry is.
+    pub kind: EntryType,
+    /// Its modification time.
+    pub mtime: UnixTime,
+    /// Its link target, byte for byte.
+    pub link: &'a [u8],
+}
+
+impl WindowsMeta {
+    /// Reads the metadata of a tar entry.
+    ///
+    /// # Errors
+    /// The record that does not say what it should.
+    pub fn from_entry(entry: &RawEntry) -> Result<Self, MetaError> {
+        let source = Source { kind: entry.kind, mtime: entry.mtime, link: &entry.link };
+        Self::from_records(source, entry.pax.iter())
+    }
+
+    /// Reads metadata from PAX records, key and value.
+    ///
+    /// # Errors
+    /// The record that does not say what it should.
+    pub fn from_records<'a>(
+        source: Source<'_>,
+        records: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<Self, MetaError> {
+        let modified = FileTime::from_unix_saturating(source.mtime);
+        let mut meta = Self {
+            attributes: None,
+            security: None,
+            eas: Vec::new(),
+            reparse: None,
+            created: modified,
+            accessed: modified,
+            modified,
+            changed: modified,
+            is_directory: source.kind == EntryType::Directory,
+        };
+        let mut is_mount_point = false;
+        let mut sddl = None;
+        for (key, value) in records {
+            match key {
+                ATTRIBUTES => meta.attributes = Some(parse_attributes(value)?),
+                RAW_DESCRIPTOR => meta.security = Some(decode(RAW_DESCRIPTOR, value)?),
+                SDDL_DESCRIPTOR => sddl = Some(value),
+                MOUNT_POINT => is_mount_point = true,
+                CREATION_TIME => meta.created = parse_time(key, value)?,
+                b"atime" if !value.is_empty() => meta.accessed = parse_time(key, value)?,
+                b"ctime" if !value.is_empty() => meta.changed = parse_time(key, value)?,
+                _ => {
+                    if let Some(name) = key.strip_prefix(EXTENDED_ATTRIBUTE) {
+                        meta.push_ea(name, decode(key, value)?);
+                    }
+                }
+            }
+        }
+        if let (None, Some(text)) = (&meta.security, sddl) {
+            meta.security = Some(parse_sddl(text)?);
+        }
+        if source.kind == EntryType::Symlink {
+            meta.reparse = Some(reparse_point(source.link, is_mount_point)?);
+        }
+        Ok(meta)
+    }
+
+    /// Checks what Windows would have to take: the security descriptor, the extended attributes, the reparse point.
+    /// Reading does not, so that what a layer has can be looked at and passed on whatever it is.
+    ///
+    /// # Errors
+    /// The part that Windows could not hold.
+    pub fn check(&self) -> Result<(), MetaError> {
+        if let Some(descriptor) = &self.security {
+            SecurityDescriptor::validate(descriptor).map_err(MetaError::Descriptor)?;
+        }
+        if !self.eas.is_empty() {
+            write_list(&self.eas).map_err(MetaError::ExtendedAttributes)?;
+        }
+        if let Some(point) = &self.reparse {
+            point.to_bytes().map_err(MetaError::Target)?;
+        }
+        Ok(())
+    }
+
+    /// The attributes, or what a file without the record has: the directory bit or nothing.
+    pub fn effective_attributes(&self) -> FileAttributes {
+        let default =
+            if self.is_directory { FileAttributes::DIRECTORY } else { FileAttributes::from_bits(0) };
+        self.attributes.unwrap_or(default)
+    }
+
+    fn push_ea(&mut self, name: &[u8], value: Vec<u8>) {
+        let attribute = ExtendedAttribute { flags: 0, name: name.to_vec(), value };
+        match self.eas.iter_mut().find(|other| other.name == name) {
+            Some(other) => *other = attribute,
+            None => self.eas.push(attribute),
+        }
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn parse_attributes(value: &[u8]) -> Result<FileAttributes, MetaError> {
+    let digits = value.iter().all(u8::is_ascii_digit);
+    let number = std::str::from_utf8(value).ok().filter(|_| digits).and_then(|text| text.parse().ok());
+    number.map(FileAttributes::from_bits).ok_or_else(|| MetaError::Attributes(text(value)))
+}
+
+fn decode(key: &[u8], value: &[u8]) -> Result<Vec<u8>, MetaError> {
+    STANDARD.decode(value).map_err(|error| MetaError::Base64 { key: text(key), reason: error.to_string() })
+}
+
+fn parse_sddl(value: &[u8]) -> Result<Vec<u8>, MetaError> {
+    SecurityDescriptor::from_sddl(&text(value))
+        .map(|descriptor| descriptor.to_bytes())
+        .map_err(MetaError::Sddl)
+}
+
+fn parse_time(key: &[u8], value: &[u8]) -> Result<FileTime, MetaError> {
+    let time =
+        pax::parse_time(value).ok_or_else(|| MetaError::Time { key: text(key), value: text(value) })?;
+    Ok(FileTime::from_unix_saturating(time))
+}
+
+fn reparse_point(link: &[u8], is_mount_point: bool) -> Result<ReparsePoint, MetaError> {
+    if link.is_empty() {
+        return Err(MetaError::NoTarget);
+    }
+    let target = to_utf16_lossy(link);
+    Ok(if is_mount_point { ReparsePoint::mount_point_to(&target) } else { ReparsePoint::symlink_to(&target) })
+}
