@@ -26,6 +26,17 @@ impl EntryType {
     pub(crate) fn is_header_only(self) -> bool {
         matches!(self, Self::HardLink | Self::Symlink | Self::Directory | Self::Other(b'3' | b'4' | b'6'))
     }
+
+    /// The type flag of a ustar header.
+    pub(crate) fn flag(self) -> u8 {
+        match self {
+            Self::File => b'0',
+            Self::HardLink => b'1',
+            Self::Symlink => b'2',
+            Self::Directory => b'5',
+            Self::Other(flag) => flag,
+        }
+    }
 }
 
 impl fmt::Display for EntryType {

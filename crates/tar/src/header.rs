@@ -5,6 +5,25 @@ use crate::error::Problem;
 /// Bytes in a block.
 pub(crate) const BLOCK: usize = 512;
 
+/// Where the fields are (POSIX.1-1988 ustar, "Header Block").
+pub(crate) mod field {
+    use std::ops::Range;
+
+    pub(crate) const NAME: Range<usize> = 0..100;
+    pub(crate) const MODE: Range<usize> = 100..108;
+    pub(crate) const UID: Range<usize> = 108..116;
+    pub(crate) const GID: Range<usize> = 116..124;
+    pub(crate) const SIZE: Range<usize> = 124..136;
+    pub(crate) const MTIME: Range<usize> = 136..148;
+    pub(crate) const CHECKSUM: Range<usize> = 148..156;
+    pub(crate) const TYPE_FLAG: usize = 156;
+    pub(crate) const LINK: Range<usize> = 157..257;
+    pub(crate) const MAGIC_AND_VERSION: Range<usize> = 257..265;
+    pub(crate) const DEV_MAJOR: Range<usize> = 329..337;
+    pub(crate) const DEV_MINOR: Range<usize> = 337..345;
+    pub(crate) const PREFIX: Range<usize> = 345..500;
+}
+
 /// A header block.
 pub(crate) struct Header<'a>(pub(crate) &'a [u8; BLOCK]);
 
@@ -15,10 +34,10 @@ impl Header<'_> {
 
     /// Checks the checksum; old programs summed signed bytes.
     pub(crate) fn check(&self) -> Result<(), Problem> {
-        let stored = number(&self.0[148..156]).ok_or(Problem::Checksum)?;
+        let stored = number(&self.0[field::CHECKSUM]).ok_or(Problem::Checksum)?;
         let (mut unsigned, mut signed) = (0i64, 0i64);
         for (at, &byte) in self.0.iter().enumerate() {
-            let byte = if (148..156).contains(&at) { b' ' } else { byte };
+            let byte = if field::CHECKSUM.contains(&at) { b' ' } else { byte };
             unsigned += i64::from(byte);
             signed += i64::from(byte.cast_signed());
         }
@@ -26,42 +45,42 @@ impl Header<'_> {
     }
 
     pub(crate) fn name(&self) -> &[u8] {
-        until_nul(&self.0[..100])
+        until_nul(&self.0[field::NAME])
     }
 
     /// The prefix of the name, which only POSIX headers have.
     pub(crate) fn prefix(&self) -> &[u8] {
-        if self.is_ustar() { until_nul(&self.0[345..500]) } else { &[] }
+        if self.is_ustar() { until_nul(&self.0[field::PREFIX]) } else { &[] }
     }
 
     pub(crate) fn link(&self) -> &[u8] {
-        until_nul(&self.0[157..257])
+        until_nul(&self.0[field::LINK])
     }
 
     pub(crate) fn type_flag(&self) -> u8 {
-        self.0[156]
+        self.0[field::TYPE_FLAG]
     }
 
     pub(crate) fn mode(&self) -> Result<u32, Problem> {
-        let mode = number(&self.0[100..108]).ok_or(Problem::Number("mode"))?;
+        let mode = number(&self.0[field::MODE]).ok_or(Problem::Number("mode"))?;
         u32::try_from(mode).map_err(|_| Problem::Range("mode"))
     }
 
     pub(crate) fn size(&self) -> Result<u64, Problem> {
-        let size = number(&self.0[124..136]).ok_or(Problem::Number("size"))?;
+        let size = number(&self.0[field::SIZE]).ok_or(Problem::Number("size"))?;
         u64::try_from(size).map_err(|_| Problem::Range("size"))
     }
 
     pub(crate) fn mtime(&self) -> Result<i64, Problem> {
-        number(&self.0[136..148]).ok_or(Problem::Number("mtime"))
+        number(&self.0[field::MTIME]).ok_or(Problem::Number("mtime"))
     }
 
     fn is_ustar(&self) -> bool {
-        &self.0[257..263] == b"ustar\0"
+        self.0[field::MAGIC_AND_VERSION].starts_with(b"ustar\0")
     }
 
     pub(crate) fn is_gnu(&self) -> bool {
-        &self.0[257..265] == b"ustar  \0"
+        &self.0[field::MAGIC_AND_VERSION] == b"ustar  \0"
     }
 }
 

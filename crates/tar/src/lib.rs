@@ -7,6 +7,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod encode;
 mod entry;
 mod error;
 mod header;
@@ -16,10 +17,13 @@ mod reader;
 mod sparse;
 pub mod whiteout;
 pub mod windows;
+mod writer;
 
+pub use encode::{Header, Refusal};
 pub use entry::{EntryType, RawEntry, SparseRange};
 pub use error::{Problem, TarError};
 pub use parser::{Event, Limits, Parser};
 pub use pax::PaxRecords;
 pub use reader::{ReadError, Reader};
 pub use windows::WindowsMeta;
+pub use writer::{WriteError, Writer};

@@ -66,7 +66,7 @@ fn split_record(data: &[u8]) -> Option<(&[u8], &[u8], usize)> {
 }
 
 /// What Go's archive/tar, which reads these tars elsewhere, takes for a record.
-fn is_valid(key: &[u8], value: &[u8]) -> bool {
+pub(crate) fn is_valid(key: &[u8], value: &[u8]) -> bool {
     let holder = if matches!(key, b"path" | b"linkpath" | b"uname" | b"gname") { value } else { key };
     !key.is_empty() && !holder.contains(&0)
 }
@@ -85,6 +85,37 @@ pub fn parse_time(value: &[u8]) -> Option<UnixTime> {
         return Some(UnixTime { secs: secs.checked_sub(1)?, nanos: 1_000_000_000 - nanos });
     }
     Some(UnixTime { secs, nanos })
+}
+
+/// Writes a time as PAX has it, without zeros at the end of the fraction: the inverse of [`parse_time`] for `nanos` below
+/// 1,000,000,000.
+pub fn format_time(time: UnixTime) -> String {
+    if time.nanos == 0 {
+        return time.secs.to_string();
+    }
+    let (sign, secs, nanos) = match time.secs {
+        secs @ 0.. => ("", secs, time.nanos),
+        secs => ("-", -(secs + 1), 1_000_000_000u32.saturating_sub(time.nanos)),
+    };
+    let text = format!("{sign}{secs}.{nanos:09}");
+    text.trim_end_matches('0').to_owned()
+}
+
+/// Appends a record.
+pub(crate) fn push_record(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
+    let without_len = key.len() + value.len() + b" =\n".len();
+    let mut len = without_len + digits(without_len);
+    // The digits may themselves make the number longer.
+    len = without_len + digits(len);
+    out.extend_from_slice(format!("{len} ").as_bytes());
+    out.extend_from_slice(key);
+    out.push(b'=');
+    out.extend_from_slice(value);
+    out.push(b'\n');
+}
+
+fn digits(n: usize) -> usize {
+    n.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
 
 /// A size as PAX writes it: decimal digits.
