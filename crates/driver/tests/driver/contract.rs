@@ -254,7 +254,7 @@ pub(crate) fn status_begins_with_the_driver_and_goes_on_with_the_engine(bench: &
 
 /// Makes a test of every promise, over the engine of the [`Bench`] that this function makes.
 macro_rules! holds_over {
-    ($bench:path) => {
+    ($bench:expr) => {
         $crate::contract::holds_over! { $bench =>
             a_created_layer_exists_until_it_is_removed
             the_home_is_made_with_the_first_layer_for_its_owner_alone
@@ -276,10 +276,10 @@ macro_rules! holds_over {
             status_begins_with_the_driver_and_goes_on_with_the_engine
         }
     };
-    ($bench:path => $($promise:ident)*) => {
+    ($bench:expr => $($promise:ident)*) => {
         $(#[test]
         fn $promise() {
-            contract::$promise(&$bench());
+            $crate::contract::$promise(&$bench());
         })*
     };
 }

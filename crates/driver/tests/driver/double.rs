@@ -16,7 +16,6 @@ use winlayer_core::{
 };
 use winlayer_driver::{DriverKind, GraphDriver, Settings, open};
 
-use crate::contract;
 use crate::plain_tar;
 
 const CONTENT: &str = "content.tar";
@@ -350,10 +349,4 @@ impl Fixture {
 
 pub(crate) fn id(name: &str) -> LayerId {
     LayerId::new(name).unwrap()
-}
-
-/// The double, held to the contract.
-pub(crate) fn bench() -> contract::Bench {
-    let open_double = |home: PathBuf| -> Arc<dyn LayerBackend> { Arc::new(Double::new(home)) };
-    contract::Bench::new(open_double)
 }

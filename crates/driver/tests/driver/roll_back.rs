@@ -195,6 +195,17 @@ fn a_failed_put_is_tried_again_by_the_next() {
 }
 
 #[test]
+fn a_get_after_a_failed_put_mounts_again() {
+    let f = Fixture::new(Settings::default());
+    f.driver.get(&id("mid")).unwrap();
+    f.double.fail(Failing::Nth(2));
+    f.driver.put(&id("mid")).unwrap_err();
+    f.double.take_calls();
+    f.driver.get(&id("mid")).unwrap();
+    assert_eq!(f.double.take_calls(), "activate(mid) prepare(mid, [base]) mount_path(mid)");
+}
+
+#[test]
 fn a_failed_export_prepares_the_layer_again() {
     let runs = fail_each_call(
         |f| drop(f.driver.get(&id("mid")).unwrap()),
