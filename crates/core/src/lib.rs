@@ -20,6 +20,7 @@ pub mod durable;
 pub mod error;
 pub mod home;
 pub mod id;
+pub mod lock;
 pub mod path;
 pub mod union;
 pub mod view;

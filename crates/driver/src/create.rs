@@ -2,7 +2,8 @@
 
 use std::io::Read;
 
-use winlayer_core::home::{Folder, LayerLock, LockMode};
+use winlayer_core::home::Folder;
+use winlayer_core::lock::{FileLock, LockMode};
 use winlayer_core::{Chain, Control, Error, ErrorKind, Imported, LayerId, Result};
 
 use crate::driver::{LayerDriver, WritableRule, warn_if_failed};
@@ -38,7 +39,7 @@ struct Parent {
     name: LayerId,
     /// As the engine calls it.
     own: LayerId,
-    _kept: LayerLock,
+    _kept: FileLock,
 }
 
 impl Base {

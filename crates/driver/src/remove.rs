@@ -1,6 +1,7 @@
 //! Removal: a rename makes the layer vanish at once; what destroying leaves is finished by a later cleanup.
 
-use winlayer_core::home::{Folder, LockMode};
+use winlayer_core::home::Folder;
+use winlayer_core::lock::LockMode;
 use winlayer_core::{Error, ErrorKind, LayerId, Result};
 
 use crate::driver::LayerDriver;

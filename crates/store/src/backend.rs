@@ -3,7 +3,8 @@
 use std::io::Read;
 use std::path::PathBuf;
 
-use winlayer_core::home::{Folder, LockMode};
+use winlayer_core::home::Folder;
+use winlayer_core::lock::LockMode;
 use winlayer_core::{
     Chain, Change, Control, Error, ErrorKind, Home, Imported, LayerBackend, LayerId, LayerPath, Result,
     backend::LayerTar,
@@ -85,6 +86,16 @@ impl LayerBackend for Store {
         control: Control<'_>,
     ) -> Result<Imported> {
         self.import_into(id, chain, tar, control)
+    }
+
+    fn import_new(
+        &self,
+        id: &LayerId,
+        chain: &Chain,
+        tar: &mut (dyn Read + Send),
+        control: Control<'_>,
+    ) -> Result<Imported> {
+        Store::import_new(self, id, chain, tar, control)
     }
 
     fn export(&self, id: &LayerId, _chain: &Chain) -> Result<LayerTar> {

@@ -15,9 +15,12 @@
 #![deny(unsafe_code)]
 
 mod backend;
+mod image;
 mod import;
 mod index;
+mod links;
 mod mapping;
+mod mount;
 mod record;
 mod recover;
 mod remove;
@@ -34,6 +37,7 @@ use winlayer_core::{Chain, Error, ErrorKind, Home, LayerId, Result, Union};
 
 pub use import::Compression;
 pub use index::{Index, StreamEntry};
+pub use mount::{MountRequest, Mounted, Strategy, Unmounted};
 pub use record::LayerRecord;
 pub use remove::CleanedUp;
 pub use usage::LayerUsage;
@@ -109,6 +113,14 @@ impl Store {
             }
         };
         Ok(Arc::new(index))
+    }
+
+    /// Whether the layer's index can be used as it is. [`Store::index`] makes it again if not.
+    ///
+    /// # Errors
+    /// Why it cannot: missing, damaged, or of another version.
+    pub fn check_index(&self, id: &LayerId) -> Result<()> {
+        Index::open(&self.home.folder(id).join(INDEX_FILE)).map(drop)
     }
 
     /// The union of these layers, nearest first; layers without content take no part in it.

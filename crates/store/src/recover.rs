@@ -5,10 +5,19 @@
 
 use std::path::PathBuf;
 
-use winlayer_core::home::LockMode;
+use winlayer_core::lock::LockMode;
 use winlayer_core::{Home, LayerId};
 
+use crate::Store;
+
 const STAGING_PREFIX: &str = ".import-";
+
+impl Store {
+    /// The layers whose import is under way, or was interrupted and not yet cleaned up; in no order.
+    pub fn unfinished_imports(&self) -> Vec<LayerId> {
+        staging_folders(self.home()).into_iter().map(|(id, _)| id).collect()
+    }
+}
 
 /// Where the import of a layer is staged.
 pub(crate) fn staging_path(home: &Home, id: &LayerId) -> PathBuf {

@@ -1,6 +1,7 @@
 //! Removal: a rename makes the layer vanish at once, deleting comes after and can be finished by anybody.
 
-use winlayer_core::home::{Folder, LockMode};
+use winlayer_core::home::Folder;
+use winlayer_core::lock::LockMode;
 use winlayer_core::{Error, ErrorKind, LayerId, Result};
 
 use crate::{Store, recover};
@@ -49,7 +50,22 @@ impl Store {
             .layer(id)
             .hint("remove those first"));
         }
+        self.release(id)?;
         self.destroy(&Folder::Layer(id.clone()))
+    }
+
+    /// Lets go of what hangs on a layer and would outlive it: its chain's image.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InUse`] if it is mounted.
+    pub(crate) fn release(&self, id: &LayerId) -> Result<()> {
+        if let Some(mounted) = self.mounted(id)? {
+            return Err(Error::new(ErrorKind::InUse, format!("it is mounted at {}", mounted.path.display()))
+                .layer(id)
+                .hint(format!("'winlayer layer unmount {id}' unmounts it")));
+        }
+        self.drop_chain_image(id);
+        Ok(())
     }
 
     /// Finishes removals and takes away what interrupted imports left. One stuck folder does not stop the others.

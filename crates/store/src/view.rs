@@ -15,7 +15,7 @@ use winlayer_meta::filetime::FileTime;
 use winlayer_meta::name;
 use winlayer_meta::reparse::ReparsePoint;
 use winlayer_tar::windows::Source;
-use winlayer_tar::{EntryType, Reader, WindowsMeta};
+use winlayer_tar::{EntryType, RawEntry, Reader, WindowsMeta};
 
 use crate::{Index, Store};
 
@@ -152,8 +152,30 @@ impl ChainView {
         &self.layers[place.layer]
     }
 
+    /// The layers with content, nearest first; [`Place::layer`] counts them.
+    pub(crate) fn layers(&self) -> &[LayerId] {
+        &self.layers
+    }
+
+    /// The index of a layer, by its place in the chain.
+    pub(crate) fn index_of(&self, layer: usize) -> &Index {
+        &self.union.layers()[layer]
+    }
+
     fn index(&self, place: Place) -> &Index {
-        &self.union.layers()[place.layer]
+        self.index_of(place.layer)
+    }
+
+    /// The tar entry of a node, read again from its layer's tar.
+    pub(crate) fn tar_entry(&self, node: &Node) -> Result<Box<RawEntry>> {
+        let id = self.layer_of(node.at);
+        let failed =
+            |e: &dyn std::fmt::Display| Error::corrupt(format!("cannot read the tar again: {e}")).layer(id);
+        let offset = self.index(node.at).data(node.at.row).entry_offset;
+        let mut tar = self.store.open_tar(id)?;
+        tar.seek(SeekFrom::Start(offset)).map_err(|e| failed(&e))?;
+        let entry = Reader::new(tar).next_entry().map_err(|e| failed(&e))?;
+        entry.ok_or_else(|| failed(&"it ends before the entry"))
     }
 
     /// The size of a node's main stream, in bytes.

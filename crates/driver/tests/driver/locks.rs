@@ -1,6 +1,6 @@
 //! Which locks a driver takes, and that it never waits for one.
 
-use winlayer_core::home::LockMode;
+use winlayer_core::lock::LockMode;
 use winlayer_core::{Control, ErrorKind, LayerBackend};
 use winlayer_driver::{Settings, StorageOptions};
 

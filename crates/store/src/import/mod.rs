@@ -18,7 +18,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use winlayer_core::durable::DurableFile;
-use winlayer_core::home::LockMode;
+use winlayer_core::lock::LockMode;
 use winlayer_core::{BlobDigest, Chain, Control, DiffId, Error, ErrorKind, Imported, LayerId, Result};
 use winlayer_tar::{Event, Parser, TarError};
 
