@@ -1,6 +1,6 @@
 //! Reading a backup stream forwards, one stream after the other.
 
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use crate::error::{Error, Problem};
 use crate::header::{FIXED_LEN, MAX_NAME_LEN, StreamAttributes, StreamHeader, StreamId};
@@ -189,6 +189,32 @@ impl<R: Read> Reader<R> {
                 Err(error) => return Err(self.error(Problem::Io(error))),
             }
         }
+    }
+}
+
+impl<R: Read + Seek> Reader<R> {
+    /// Skips what is left of the current stream's data without reading it all.
+    ///
+    /// # Errors
+    /// When the backup stream ends inside it, or seeking or reading fails.
+    pub fn seek_past_data(&mut self) -> Result<(), Error> {
+        let Some(all_but_last) = self.remaining.checked_sub(1).and_then(|len| i64::try_from(len).ok()) else {
+            return Ok(());
+        };
+        let needed = self.remaining;
+        let io_error = |this: &Self, error| this.error(Problem::Io(error));
+        self.inner.seek_relative(all_but_last).map_err(|error| io_error(self, error))?;
+        // Seeking beyond the end succeeds; reading there shows it.
+        let mut last = [0];
+        if self.read_some(&mut last)? == 0 {
+            let target = self.inner.stream_position().map_err(|error| io_error(self, error))?;
+            let end = self.inner.seek(SeekFrom::End(0)).map_err(|error| io_error(self, error))?;
+            let needed = needed.min((target + 1).saturating_sub(end));
+            return Err(self.error(Problem::TruncatedData { id: self.id, needed }));
+        }
+        self.position += all_but_last.unsigned_abs();
+        self.remaining = 0;
+        Ok(())
     }
 }
 

@@ -248,3 +248,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn data_can_be_skipped_by_seeking_and_a_missing_end_is_noticed() {
+    let mut writer = Writer::new(Vec::new());
+    writer.write_stream(&StreamHeader::new(StreamId::DATA, 100_000), &[7; 100_000]).unwrap();
+    writer.write_stream(&StreamHeader::new(StreamId::EA_DATA, 0), b"").unwrap();
+    writer.write_stream(&StreamHeader::new(StreamId::OBJECT_ID, 1), b"x").unwrap();
+    let bytes = writer.finish().unwrap();
+
+    let mut reader = Reader::new(std::io::Cursor::new(&bytes));
+    let mut ids = Vec::new();
+    while let Some(header) = reader.next_header().unwrap() {
+        reader.seek_past_data().unwrap();
+        ids.push(header.id);
+    }
+    assert_eq!(ids, [StreamId::DATA, StreamId::EA_DATA, StreamId::OBJECT_ID]);
+    assert_eq!(reader.position(), bytes.len() as u64);
+
+    let mut reader = Reader::new(std::io::Cursor::new(&bytes[..50_020]));
+    reader.next_header().unwrap();
+    let error = reader.seek_past_data().unwrap_err();
+    assert!(matches!(error.problem(), Problem::TruncatedData { needed: 50_000, .. }), "{error}");
+}
