@@ -146,6 +146,23 @@ pub trait LayerBackend: Send + Sync {
     /// The system's.
     fn unprepare(&self, id: &LayerId) -> Result<()>;
 
+    /// Makes a layer that may be prepared ready for [`LayerBackend::export`]. HCS can export only what is not prepared;
+    /// an engine that can export at any time does nothing.
+    ///
+    /// # Errors
+    /// The system's.
+    fn suspend(&self, id: &LayerId) -> Result<()> {
+        self.unprepare(id)
+    }
+
+    /// Undoes [`LayerBackend::suspend`].
+    ///
+    /// # Errors
+    /// The system's.
+    fn resume(&self, id: &LayerId, chain: &Chain) -> Result<()> {
+        self.prepare(id, chain)
+    }
+
     /// Where the layer's content can be reached; `None` if only through its folder.
     ///
     /// # Errors

@@ -53,7 +53,7 @@ pub(crate) struct Restore {
 }
 
 enum Undo {
-    Prepare { chain: Chain, was: Held },
+    Resume { chain: Chain, was: Held },
     Deactivate,
     Nothing,
 }
@@ -79,9 +79,7 @@ impl Restore {
                 (DiffRule::ActivateIfUnmounted, Held::No) => {
                     driver.backend.activate(own).map(|()| Undo::Deactivate)
                 }
-                (_, was) => {
-                    driver.backend.unprepare(own).map(|()| Undo::Prepare { chain: chain.clone(), was })
-                }
+                (_, was) => driver.backend.suspend(own).map(|()| Undo::Resume { chain: chain.clone(), was }),
             })?;
         Ok(Self { backend: driver.backend.clone(), mounts: driver.mounts.clone(), own: own.clone(), undo })
     }
@@ -90,12 +88,12 @@ impl Restore {
         match std::mem::replace(&mut self.undo, Undo::Nothing) {
             Undo::Nothing => Ok(()),
             Undo::Deactivate => self.backend.deactivate(&self.own),
-            Undo::Prepare { chain, was } => self.mounts.with_holders(&self.own, |holders| {
+            Undo::Resume { chain, was } => self.mounts.with_holders(&self.own, |holders| {
                 if Held::by(holders) != was {
                     // A get or the last put came in between and has left the layer as its callers want it.
                     return Ok(());
                 }
-                prepare_again(self.backend.as_ref(), &self.own, &chain)
+                resume(self.backend.as_ref(), &self.own, &chain)
             }),
         }
     }
@@ -109,8 +107,8 @@ impl Drop for Restore {
 }
 
 /// An engine that cannot mount had nothing prepared before either.
-fn prepare_again(backend: &dyn LayerBackend, own: &LayerId, chain: &Chain) -> Result<()> {
-    match backend.prepare(own, chain) {
+fn resume(backend: &dyn LayerBackend, own: &LayerId, chain: &Chain) -> Result<()> {
+    match backend.resume(own, chain) {
         Err(error) if error.kind() == ErrorKind::Unsupported => Ok(()),
         other => other,
     }

@@ -10,7 +10,8 @@ use winlayer_core::{
     backend::LayerTar,
 };
 
-use crate::{Store, view::ChainView};
+use crate::view::ChainView;
+use crate::{MountRequest, Store};
 
 /// What the store has no writable layers for, yet.
 fn no_scratch(id: &LayerId) -> Error {
@@ -54,16 +55,27 @@ impl LayerBackend for Store {
         Ok(())
     }
 
+    /// Mounts the layer; whoever else has mounted it keeps it mounted.
     fn prepare(&self, id: &LayerId, _chain: &Chain) -> Result<()> {
-        Err(Error::new(ErrorKind::Unsupported, "this engine cannot mount yet").layer(id))
+        self.mount(id, &MountRequest::default()).map(drop)
     }
 
-    fn unprepare(&self, _id: &LayerId) -> Result<()> {
+    fn unprepare(&self, id: &LayerId) -> Result<()> {
+        self.unmount(id).map(drop)
+    }
+
+    /// Nothing: a tar can be read whether its layer is mounted or not.
+    fn suspend(&self, _id: &LayerId) -> Result<()> {
+        Ok(())
+    }
+
+    fn resume(&self, _id: &LayerId, _chain: &Chain) -> Result<()> {
         Ok(())
     }
 
     fn mount_path(&self, id: &LayerId) -> Result<Option<PathBuf>> {
-        self.check_exists(id).map(|()| None)
+        self.check_exists(id)?;
+        Ok(self.mounted(id)?.map(|mounted| mounted.path))
     }
 
     fn has_files(&self, id: &LayerId) -> Result<bool> {
@@ -115,6 +127,14 @@ impl LayerBackend for Store {
     }
 
     fn status(&self) -> Vec<(String, String)> {
-        vec![("Backend".into(), "store".into()), ("Home".into(), self.home().root().display().to_string())]
+        let mut facts = vec![
+            ("Backend".into(), "store".into()),
+            ("Home".into(), self.home().root().display().to_string()),
+        ];
+        for (strategy, works) in self.strategies() {
+            let state = works.map_or_else(|why| format!("no: {why}"), |()| "yes".to_owned());
+            facts.push((format!("Mounts by {strategy}"), state));
+        }
+        facts
     }
 }
