@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout)] // A task talks to the person, or the CI job, who started it.
 
+#[cfg(unix)] // The peers, and the ways to measure, are those of Unix.
+mod bench;
 mod layers;
 
 use std::path::{Path, PathBuf};
@@ -15,11 +17,25 @@ use clap::Parser;
 enum Task {
     /// Prove that crates use only those below them, and that every source file keeps the rules of the house.
     CheckLayers,
+    /// Measure winlayer against the tools that do the same work, and hold it to its targets.
+    #[cfg(unix)]
+    Bench(bench::BenchArgs),
+    /// Run steps (JSON) and print what they cost; 'bench' calls this.
+    #[cfg(unix)]
+    #[command(hide = true)]
+    Measured {
+        /// A list of commands, each a list of words.
+        steps: String,
+    },
 }
 
 fn main() -> Result<()> {
     match Task::parse() {
         Task::CheckLayers => layers::run(&workspace_root()?),
+        #[cfg(unix)]
+        Task::Bench(args) => bench::run(&workspace_root()?, &args),
+        #[cfg(unix)]
+        Task::Measured { steps } => bench::run_measured(&steps),
     }
 }
 
