@@ -231,8 +231,9 @@ fn push_extended_header(
     let mut block = start_block(&extended_header_name(name), b'x', 0, data.len() as u64, 0);
     seal(&mut block);
     out.extend_from_slice(&block);
+    // What is in `out` already need not end on a block.
+    data.resize(data.len().next_multiple_of(BLOCK), 0);
     out.extend_from_slice(&data);
-    out.resize(out.len().next_multiple_of(BLOCK), 0);
     Ok(())
 }
 

@@ -8,7 +8,7 @@
 
 use sha2::{Digest, Sha256};
 use winlayer_meta::filetime::UnixTime;
-use winlayer_tar::{EntryType, Header, Refusal, WriteError, Writer};
+use winlayer_tar::{EntryType, Header, Reader, Refusal, WriteError, Writer};
 
 #[test]
 fn headers_are_written_byte_for_byte_and_refused_as_go_does() {
@@ -99,4 +99,19 @@ fn types_that_readers_would_not_take_for_entries_are_refused() {
         let error = write(&header).unwrap_err();
         assert!(matches!(error, WriteError::Refused { refusal: Refusal::Kind(_), .. }), "{error}");
     }
+}
+
+#[test]
+fn an_extended_header_after_data_that_do_not_fill_their_block_is_read_back() {
+    let mut tar = Writer::new(Vec::new());
+    let described = |name: &str, size| Header::file(name, size).with_record("MSWINDOWS.fileattr", "32");
+    for (name, data) in [("Files/a", &b"12345"[..]), ("Files/b", b""), ("Files/c", b"1")] {
+        tar.append(&described(name, data.len() as u64), data).unwrap();
+    }
+    let tar = tar.finish().unwrap();
+    let mut reader = Reader::new(tar.as_slice());
+    for name in [&b"Files/a"[..], b"Files/b", b"Files/c"] {
+        assert_eq!(reader.next_entry().unwrap().unwrap().path, name);
+    }
+    assert!(reader.next_entry().unwrap().is_none());
 }
