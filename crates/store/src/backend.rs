@@ -13,11 +13,6 @@ use winlayer_core::{
 use crate::view::ChainView;
 use crate::{MountRequest, Store};
 
-/// What the store has no writable layers for, yet.
-fn no_scratch(id: &LayerId) -> Error {
-    Error::new(ErrorKind::Unsupported, "this engine has no writable layers yet").layer(id)
-}
-
 impl LayerBackend for Store {
     fn name(&self) -> &'static str {
         "store"
@@ -39,12 +34,12 @@ impl LayerBackend for Store {
         self.home().disk().sync_dir(self.home().root())
     }
 
-    fn create_scratch(&self, id: &LayerId, _chain: &Chain) -> Result<()> {
-        Err(no_scratch(id))
+    fn create_scratch(&self, id: &LayerId, chain: &Chain) -> Result<()> {
+        self.create_writable(id, chain)
     }
 
-    fn expand_scratch(&self, id: &LayerId, _bytes: u64) -> Result<()> {
-        Err(no_scratch(id))
+    fn expand_scratch(&self, id: &LayerId, bytes: u64) -> Result<()> {
+        self.expand_writable(id, bytes)
     }
 
     fn activate(&self, id: &LayerId) -> Result<()> {

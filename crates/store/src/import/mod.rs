@@ -99,21 +99,30 @@ impl Store {
     }
 
     fn check_destination(&self, destination: &Destination, id: &LayerId) -> Result<()> {
-        let folder = self.home().folder(id);
         match destination {
-            Destination::New if folder.exists() => {
-                Err(Error::new(ErrorKind::AlreadyExists, "a layer with this id exists")
-                    .hint("choose another id, or remove the layer first"))
+            Destination::New => self.check_is_new(id),
+            Destination::Created if !self.home().folder(id).exists() => {
+                Err(Error::new(ErrorKind::NotFound, "no such layer"))
             }
-            Destination::Created if !folder.exists() => Err(Error::new(ErrorKind::NotFound, "no such layer")),
+            Destination::Created if self.is_writable(id) => {
+                Err(Error::invalid("the layer is writable: it takes changes, not a tar"))
+            }
             Destination::Created if self.has_content(id) => {
                 Err(Error::new(ErrorKind::AlreadyExists, "the layer has content already"))
             }
-            _ => Ok(()),
+            Destination::Created => Ok(()),
         }
     }
 
-    fn check_chain(&self, chain: &Chain) -> Result<()> {
+    pub(crate) fn check_is_new(&self, id: &LayerId) -> Result<()> {
+        if self.home().folder(id).exists() {
+            return Err(Error::new(ErrorKind::AlreadyExists, "a layer with this id exists")
+                .hint("choose another id, or remove the layer first"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_chain(&self, chain: &Chain) -> Result<()> {
         match chain.layers().iter().find(|parent| !self.home().folder(parent).exists()) {
             Some(missing) => {
                 Err(Error::new(ErrorKind::NotFound, format!("its parent layer {missing} does not exist"))
@@ -171,18 +180,23 @@ impl Store {
 }
 
 /// A staging folder; what is left of it goes away with this value.
-struct Staging<'a> {
+pub(crate) struct Staging<'a> {
     store: &'a Store,
     path: PathBuf,
 }
 
 impl<'a> Staging<'a> {
     /// Makes one. The layer's exclusive lock must be held: it is what tells others that the folder is in use.
-    fn create(store: &'a Store, id: &LayerId) -> Result<Self> {
+    pub(crate) fn create(store: &'a Store, id: &LayerId) -> Result<Self> {
         let path = recover::staging_path(store.home(), id);
         store.home().disk().remove_tree(&path)?;
         store.home().disk().create_dir(&path)?;
         Ok(Self { store, path })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 }
 

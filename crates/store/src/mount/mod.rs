@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! HOME/.mounts/<id>        where it is mounted, unless the caller chose another place
+//! HOME/.mounts/<id>.lower~ the chain below a writable layer
 //! HOME/.mounts/<id>.json~  who holds it: how many, by which strategy, since which boot, where
 //! HOME/.mounts/<id>.lock~  exists while a mount is made, counted or undone (no id ends in a tilde)
 //! ```
@@ -13,6 +14,8 @@
 mod copy;
 #[cfg(target_os = "linux")]
 mod erofs;
+#[cfg(target_os = "linux")]
+mod overlay;
 mod state;
 mod table;
 
@@ -96,14 +99,15 @@ pub enum Unmounted {
 }
 
 impl Store {
-    /// Mounts a layer with its chain, read-only; or, if it is mounted already, counts one more holder.
+    /// Mounts a layer with its chain; or, if it is mounted already, counts one more holder. What is done in the mount of a
+    /// writable layer is kept in the layer; any other mount is read-only (a copy is merely not kept).
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`]; [`ErrorKind::InvalidInput`] if it is mounted elsewhere or otherwise than asked for;
     /// [`ErrorKind::Unsupported`] or the system's if the strategy does not work here.
     pub fn mount(&self, id: &LayerId, request: &MountRequest) -> Result<Mounted> {
         let view = self.view(id)?;
-        if !self.has_content(id) {
+        if !self.has_content(id) && !self.is_writable(id) {
             return Err(Error::invalid("the layer has no content to mount").layer(id));
         }
         let lock = StateLock::take(self.home(), id)?;
@@ -114,11 +118,12 @@ impl Store {
             return Ok(state.mounted(id));
         }
         let at = request.at.clone().unwrap_or_else(|| lock.default_place());
-        let strategy =
-            self.mount_first_working(&view, request, &at).map_err(|e| e.stage("mount").layer(id))?;
+        let strategy = self
+            .mount_first_working(id, &view, request, &lock.places(&at))
+            .map_err(|e| e.stage("mount").layer(id))?;
         let state = State::new(strategy, at);
         if let Err(error) = lock.write(&state) {
-            let _ = undo(strategy, &state.path);
+            let _ = lock.places(&state.path).tear_down(strategy);
             return Err(error);
         }
         Ok(state.mounted(id))
@@ -142,7 +147,7 @@ impl Store {
             lock.write(&state)?;
             return Ok(Unmounted::StillHeld(state.holders));
         }
-        undo(state.strategy, &state.path).map_err(|e| e.layer(id).stage("unmount"))?;
+        lock.places(&state.path).tear_down(state.strategy).map_err(|e| e.layer(id).stage("unmount"))?;
         lock.clear()?;
         Ok(Unmounted::Gone)
     }
@@ -173,12 +178,18 @@ impl Store {
         }
     }
 
-    fn mount_first_working(&self, view: &ChainView, request: &MountRequest, at: &Path) -> Result<Strategy> {
-        prepare_place(at)?;
+    fn mount_first_working(
+        &self,
+        id: &LayerId,
+        view: &ChainView,
+        request: &MountRequest,
+        places: &Places,
+    ) -> Result<Strategy> {
+        prepare_place(&places.at)?;
         let strategies = request.strategy.map_or(Strategy::ALL.to_vec(), |strategy| vec![strategy]);
         let mut first_error = None;
         for strategy in strategies {
-            match self.mount_by(strategy, view, at) {
+            match self.mount_by(strategy, id, view, places) {
                 Ok(()) => return Ok(strategy),
                 // What another strategy cannot do better either.
                 Err(error) if error.kind() == ErrorKind::NoSpace => return Err(error),
@@ -191,29 +202,66 @@ impl Store {
         Err(first_error.unwrap_or_else(|| Error::new(ErrorKind::Unsupported, "no way to mount")))
     }
 
-    fn mount_by(&self, strategy: Strategy, view: &ChainView, at: &Path) -> Result<()> {
+    fn mount_by(&self, strategy: Strategy, id: &LayerId, view: &ChainView, places: &Places) -> Result<()> {
         match strategy {
             #[cfg(target_os = "linux")]
             Strategy::Erofs => {
                 erofs::probe(self.home().root())?;
-                let image = self.chain_image(view)?;
-                let devices: Vec<PathBuf> = view.layers().iter().map(|id| self.tar_path(id)).collect();
-                erofs::mount(&image, &devices, at)
+                let mounted = self.mount_image(id, view, places);
+                if mounted.is_err() {
+                    let _ = places.tear_down(strategy);
+                    prepare_place(&places.at)?;
+                }
+                mounted
             }
             #[cfg(not(target_os = "linux"))]
             Strategy::Erofs => self.probe(strategy),
-            Strategy::Copy => copy::populate(view, at),
+            Strategy::Copy if self.is_writable(id) => Err(Error::new(
+                ErrorKind::Unsupported,
+                "a writable layer can only be mounted by erofs, as root",
+            )
+            .hint("run as root on Linux 6.12 or newer")),
+            Strategy::Copy => copy::populate(view, &places.at),
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn mount_image(&self, id: &LayerId, view: &ChainView, places: &Places) -> Result<()> {
+        let image = self.chain_image(view)?;
+        let devices: Vec<PathBuf> = view.layers().iter().map(|id| self.tar_path(id)).collect();
+        if !self.is_writable(id) {
+            return erofs::mount(&image, &devices, &places.at);
+        }
+        std::fs::create_dir_all(&places.lower).map_err(|e| Error::io("create", &places.lower, e))?;
+        erofs::mount(&image, &devices, &places.lower)?;
+        let scratch = self.scratch_folder(id);
+        let (upper, work) = scratch.open()?;
+        overlay::mount(&places.lower, &upper, &work, &places.at)
     }
 }
 
-fn undo(strategy: Strategy, at: &Path) -> Result<()> {
-    match strategy {
-        #[cfg(target_os = "linux")]
-        Strategy::Erofs => erofs::unmount(at),
-        #[cfg(not(target_os = "linux"))]
-        Strategy::Erofs => Ok(()),
-        Strategy::Copy => copy::remove(at),
+/// Where the parts of a layer's mount are.
+struct Places {
+    /// What the caller sees.
+    at: PathBuf,
+    /// The chain below a writable layer.
+    lower: PathBuf,
+    /// The file system in which a writable layer with a size limit is kept.
+    disk: PathBuf,
+}
+
+impl Places {
+    /// Undoes a mount, or what there is of one.
+    fn tear_down(&self, strategy: Strategy) -> Result<()> {
+        match strategy {
+            #[cfg(target_os = "linux")]
+            Strategy::Erofs => {
+                [&self.at, &self.lower, &self.disk].into_iter().try_for_each(|place| erofs::unmount(place))
+            }
+            #[cfg(not(target_os = "linux"))]
+            Strategy::Erofs => Ok(()),
+            Strategy::Copy => copy::remove(&self.at),
+        }
     }
 }
 

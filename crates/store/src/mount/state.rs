@@ -1,13 +1,14 @@
 //! Who holds a mount: a small file for each mounted layer, and the lock that serialises its changes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use winlayer_core::durable::Disk;
 use winlayer_core::lock::FileLock;
 use winlayer_core::{Error, Home, LayerId, Result};
 
-use super::{Mounted, Strategy, table};
+use super::{Mounted, Places, Strategy, table};
+use crate::scratch::DISK_FOLDER;
 
 const FOLDER: &str = ".mounts";
 
@@ -44,6 +45,9 @@ impl State {
 pub(super) struct StateLock {
     state: PathBuf,
     place: PathBuf,
+    lower: PathBuf,
+    /// Where a disk of the layer itself is mounted.
+    layer_disk: PathBuf,
     disk: Disk,
     _lock: FileLock,
 }
@@ -60,8 +64,14 @@ impl StateLock {
         std::fs::create_dir_all(&folder).map_err(|e| Error::io("create", &folder, e).layer(id))?;
         let path = file(home, id, "lock");
         let lock = FileLock::wait_for(&path).map_err(|e| Error::io("lock", &path, e).layer(id))?;
-        let (state, place) = (file(home, id, "json"), folder.join(id.as_str()));
-        Ok(Self { state, place, disk: home.disk().clone(), _lock: lock })
+        Ok(Self {
+            state: file(home, id, "json"),
+            place: folder.join(id.as_str()),
+            lower: file(home, id, "lower"),
+            layer_disk: home.folder(id).join(DISK_FOLDER),
+            disk: home.disk().clone(),
+            _lock: lock,
+        })
     }
 
     /// Where the layer is mounted unless the caller says otherwise.
@@ -97,10 +107,16 @@ impl StateLock {
     /// Forgets the state, and takes away what lies at the default place: nothing, or a copy that was not finished.
     pub(super) fn clear(&self) -> Result<()> {
         self.disk.remove_file(&self.state)?;
-        if table::is_mounted(&self.place) {
-            return super::undo(Strategy::Erofs, &self.place);
+        let places = self.places(&self.place);
+        if [&places.at, &places.lower, &places.disk].into_iter().any(|place| table::is_mounted(place)) {
+            places.tear_down(Strategy::Erofs)?;
         }
         self.disk.remove_tree(&self.place)
+    }
+
+    /// Where the parts of the layer's mount are if the caller sees it at `at`.
+    pub(super) fn places(&self, at: &Path) -> Places {
+        Places { at: at.to_owned(), lower: self.lower.clone(), disk: self.layer_disk.clone() }
     }
 }
 
