@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use winlayer_meta::filetime::UnixTime;
 
-use crate::entry::EntryType;
+use crate::entry::{EntryType, RawEntry};
 use crate::header::{BLOCK, field};
 use crate::pax;
 
@@ -74,6 +74,24 @@ pub enum Refusal {
     /// More records than readers take.
     #[error("PAX records of {0} bytes are more than the 1 MiB that readers take")]
     TooManyRecords(usize),
+}
+
+/// The same entry again; of a sparse file, all of its data, zeros included.
+impl From<&RawEntry> for Header {
+    fn from(entry: &RawEntry) -> Self {
+        let time = |key| entry.pax.get(key).and_then(pax::parse_time);
+        Self {
+            name: entry.path.clone(),
+            link: entry.link.clone(),
+            kind: entry.kind,
+            mode: entry.mode,
+            size: entry.size,
+            mtime: entry.mtime,
+            atime: time(b"atime"),
+            ctime: time(b"ctime"),
+            pax: entry.pax.iter().map(|(key, value)| (key.to_vec(), value.to_vec())).collect(),
+        }
+    }
 }
 
 impl Header {

@@ -56,7 +56,13 @@ pub enum Problem {
     TooLarge {
         /// What is too large.
         what: &'static str,
-        /// The limit, in bytes (or ranges).
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// A sparse file in more pieces than [`Limits`](crate::Limits) allows.
+    #[error("a sparse map of more than {limit} ranges")]
+    TooManyRanges {
+        /// The limit.
         limit: u64,
     },
 }

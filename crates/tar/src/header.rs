@@ -1,4 +1,6 @@
-//! The 512-byte header block: V7, ustar and GNU (POSIX.1-1988, POSIX.1-2001 pax; GNU tar manual, "Basic Tar Format").
+//! The 512-byte header block: V7, ustar, star and GNU (POSIX.1-1988 ustar; GNU tar manual, "Basic Tar Format"; star(5)).
+
+use std::ops::Range;
 
 use crate::error::Problem;
 
@@ -22,19 +24,35 @@ pub(crate) mod field {
     pub(crate) const DEV_MAJOR: Range<usize> = 329..337;
     pub(crate) const DEV_MINOR: Range<usize> = 337..345;
     pub(crate) const PREFIX: Range<usize> = 345..500;
+    pub(crate) const GNU_SPARSE_RANGES: Range<usize> = 386..482;
+    pub(crate) const GNU_SPARSE_GOES_ON: usize = 482;
+    pub(crate) const GNU_REAL_SIZE: Range<usize> = 483..495;
+    pub(crate) const STAR_PREFIX: Range<usize> = 345..476;
+    pub(crate) const STAR_ATIME: Range<usize> = 476..488;
+    pub(crate) const STAR_CTIME: Range<usize> = 488..500;
+    pub(crate) const STAR_MAGIC: Range<usize> = 508..512;
 }
 
 /// A header block.
-pub(crate) struct Header<'a>(pub(crate) &'a [u8; BLOCK]);
+pub(crate) struct HeaderBlock<'a>(pub(crate) &'a [u8; BLOCK]);
 
-impl Header<'_> {
+/// Whose fields a block has behind those of V7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    V7,
+    Ustar,
+    Star,
+    Gnu,
+}
+
+impl HeaderBlock<'_> {
     pub(crate) fn is_zero(&self) -> bool {
         self.0.iter().all(|&b| b == 0)
     }
 
     /// Checks the checksum; old programs summed signed bytes.
-    pub(crate) fn check(&self) -> Result<(), Problem> {
-        let stored = number(&self.0[field::CHECKSUM]).ok_or(Problem::Checksum)?;
+    pub(crate) fn check_sum(&self) -> Result<(), Problem> {
+        let stored = octal(&self.0[field::CHECKSUM]).ok_or(Problem::Checksum)?;
         let (mut unsigned, mut signed) = (0i64, 0i64);
         for (at, &byte) in self.0.iter().enumerate() {
             let byte = if field::CHECKSUM.contains(&at) { b' ' } else { byte };
@@ -44,13 +62,15 @@ impl Header<'_> {
         if stored == unsigned || stored == signed { Ok(()) } else { Err(Problem::Checksum) }
     }
 
-    pub(crate) fn name(&self) -> &[u8] {
-        until_nul(&self.0[field::NAME])
-    }
-
-    /// The prefix of the name, which only POSIX headers have.
-    pub(crate) fn prefix(&self) -> &[u8] {
-        if self.is_ustar() { until_nul(&self.0[field::PREFIX]) } else { &[] }
+    /// Prefix and name, joined.
+    pub(crate) fn path(&self) -> Vec<u8> {
+        let prefix: &[u8] = match self.dialect() {
+            Dialect::Ustar => until_nul(&self.0[field::PREFIX]),
+            Dialect::Star => until_nul(&self.0[field::STAR_PREFIX]),
+            Dialect::V7 | Dialect::Gnu => b"",
+        };
+        let slash: &[u8] = if prefix.is_empty() { b"" } else { b"/" };
+        [prefix, slash, until_nul(&self.0[field::NAME])].concat()
     }
 
     pub(crate) fn link(&self) -> &[u8] {
@@ -75,12 +95,39 @@ impl Header<'_> {
         number(&self.0[field::MTIME]).ok_or(Problem::Number("mtime"))
     }
 
-    fn is_ustar(&self) -> bool {
-        self.0[field::MAGIC_AND_VERSION].starts_with(b"ustar\0")
+    /// Checks all numbers, also those that nobody here needs: a tar that Go refuses is no layer elsewhere.
+    pub(crate) fn check_numbers(&self) -> Result<(), Problem> {
+        const ALL: [(Range<usize>, &str); 5] = [
+            (field::MODE, "mode"),
+            (field::UID, "uid"),
+            (field::GID, "gid"),
+            (field::SIZE, "size"),
+            (field::MTIME, "mtime"),
+        ];
+        const NOT_V7: [(Range<usize>, &str); 2] =
+            [(field::DEV_MAJOR, "devmajor"), (field::DEV_MINOR, "devminor")];
+        const STAR: [(Range<usize>, &str); 2] = [(field::STAR_ATIME, "atime"), (field::STAR_CTIME, "ctime")];
+
+        let dialect = self.dialect();
+        let not_v7 = NOT_V7.into_iter().filter(|_| dialect != Dialect::V7);
+        let star = STAR.into_iter().filter(|_| dialect == Dialect::Star);
+        for (field, name) in ALL.into_iter().chain(not_v7).chain(star) {
+            number(&self.0[field]).ok_or(Problem::Number(name))?;
+        }
+        Ok(())
     }
 
     pub(crate) fn is_gnu(&self) -> bool {
-        &self.0[field::MAGIC_AND_VERSION] == b"ustar  \0"
+        self.dialect() == Dialect::Gnu
+    }
+
+    fn dialect(&self) -> Dialect {
+        match &self.0[field::MAGIC_AND_VERSION] {
+            b"ustar  \0" => Dialect::Gnu,
+            magic if !magic.starts_with(b"ustar\0") => Dialect::V7,
+            _ if &self.0[field::STAR_MAGIC] == b"tar\0" => Dialect::Star,
+            _ => Dialect::Ustar,
+        }
     }
 }
 
@@ -89,16 +136,17 @@ pub(crate) fn until_nul(field: &[u8]) -> &[u8] {
     &field[..end]
 }
 
-/// A numeric field: octal digits between spaces and NULs (none at all is 0), or base-256 where the first bit is set.
+/// A numeric field: octal digits, or base-256 where the first bit is set.
 pub(crate) fn number(field: &[u8]) -> Option<i64> {
-    if field[0] & 0x80 != 0 {
-        return base_256(field);
-    }
-    let is_filler = |b: &u8| matches!(b, b' ' | 0);
-    let start = field.iter().position(|b| !is_filler(b)).unwrap_or(field.len());
-    let digits = until_nul(&field[start..]);
-    let end = digits.iter().rposition(|b| !is_filler(b)).map_or(0, |last| last + 1);
-    digits[..end].iter().try_fold(0i64, |value, &digit| match digit {
+    if field[0] & 0x80 != 0 { base_256(field) } else { octal(field) }
+}
+
+/// Octal digits between spaces and NULs; none at all is 0. What follows a NUL behind the digits does not matter.
+fn octal(field: &[u8]) -> Option<i64> {
+    let is_digit = |b: &u8| !matches!(b, b' ' | 0);
+    let start = field.iter().position(is_digit).unwrap_or(field.len());
+    let end = field.iter().rposition(is_digit).map_or(start, |last| last + 1);
+    until_nul(&field[start..end]).iter().try_fold(0i64, |value, &digit| match digit {
         b'0'..=b'7' => value.checked_mul(8)?.checked_add(i64::from(digit - b'0')),
         _ => None,
     })
@@ -127,6 +175,7 @@ mod tests {
         assert_eq!(number(b"\0\0\0\0\0\0\0\0"), Some(0));
         assert_eq!(number(b"12\x003456\0"), Some(0o12));
         assert_eq!(number(b"0000648\0"), None);
+        assert_eq!(number(b"12 \x00345\0"), None);
         assert_eq!(number(b"\x80\0\0\0\0\0\0\0\0\0\x01\0"), Some(256));
         assert_eq!(number(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfe"), Some(-2));
         assert_eq!(number(b"\x80\0\0\xff\xff\xff\xff\xff\xff\xff\xff\xff"), None);

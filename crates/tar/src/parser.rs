@@ -4,16 +4,17 @@
 //! header ─► [extension data: x g L K, sparse maps]* ─► entry ─► data ─► padding ─► header … two zero blocks: end
 //! ```
 //!
-//! What follows the end is not looked at. A tar may also end at any entry's border, as Go's archive/tar has it, or be
-//! empty. A global PAX header is read over: it is not an entry and says nothing about those that follow.
+//! What follows the end is not looked at. A tar may also end at any entry's border, without its padding or with a single
+//! zero block, as Go's archive/tar has it, or be empty. A global PAX header is read over: it is not an entry and says
+//! nothing about those that follow.
 
 use winlayer_meta::filetime::UnixTime;
 
 use crate::entry::{EntryType, RawEntry};
 use crate::error::{Problem, TarError};
-use crate::header::{BLOCK, Header, until_nul};
+use crate::header::{BLOCK, HeaderBlock, until_nul};
 use crate::pax::{self, PaxRecords};
-use crate::sparse::SparseHeader;
+use crate::sparse::SparseMap;
 
 /// How much of an untrusted tar is held in memory at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +53,7 @@ pub struct Parser {
     /// A header block that came in pieces.
     block: Vec<u8>,
     pending: Pending,
-    /// The entry whose data are passing by, for messages.
+    /// The name of the current entry, for messages.
     current: Vec<u8>,
 }
 
@@ -63,6 +64,19 @@ struct Pending {
     pax: Option<PaxRecords>,
     long_name: Option<Vec<u8>>,
     long_link: Option<Vec<u8>>,
+}
+
+/// What PAX records say instead of the header: of each key the last, if not empty.
+#[derive(Default)]
+struct Overrides<'a> {
+    path: Option<&'a [u8]>,
+    linkpath: Option<&'a [u8]>,
+    size: Option<&'a [u8]>,
+    mtime: Option<&'a [u8]>,
+    atime: Option<&'a [u8]>,
+    ctime: Option<&'a [u8]>,
+    uid: Option<&'a [u8]>,
+    gid: Option<&'a [u8]>,
 }
 
 #[derive(Debug, Default)]
@@ -80,7 +94,7 @@ enum State {
     /// The map of a sparse file is being collected.
     SparseMap {
         entry: Box<RawEntry>,
-        map: SparseHeader,
+        map: SparseMap,
     },
     Data {
         left: u64,
@@ -185,21 +199,23 @@ impl Parser {
         if let State::SparseMap { .. } = self.state {
             return self.sparse_block(block);
         }
-        let header = Header(block);
+        let header = HeaderBlock(block);
         if header.is_zero() {
             if self.pending.start.is_some() {
-                return Err(self.error(Problem::LoneExtension));
+                return Err(self.error_in_block(Problem::LoneExtension));
             }
             let is_second = matches!(self.state, State::ZeroBlock);
             self.state = if is_second { State::End } else { State::ZeroBlock };
             return Ok(None);
         }
         if matches!(self.state, State::ZeroBlock) {
-            return Err(self.error(Problem::LoneZeroBlock));
+            return Err(self.error_in_block(Problem::LoneZeroBlock));
         }
-        header.check().map_err(|problem| self.error(problem))?;
-        let start = self.offset - BLOCK as u64;
-        let start = *self.pending.start.get_or_insert(start);
+        header
+            .check_sum()
+            .and_then(|()| header.check_numbers())
+            .map_err(|problem| self.error_in_block(problem))?;
+        let start = *self.pending.start.get_or_insert(self.block_offset());
         match header.type_flag() {
             b'x' => self.begin_extension(Extension::Pax, &header),
             b'g' => self.begin_extension(Extension::Global, &header),
@@ -209,11 +225,15 @@ impl Parser {
         }
     }
 
-    fn begin_extension(&mut self, kind: Extension, header: &Header<'_>) -> Result<Option<Event>, TarError> {
-        let missing = header.size().map_err(|problem| self.error(problem))?;
+    fn begin_extension(
+        &mut self,
+        kind: Extension,
+        header: &HeaderBlock<'_>,
+    ) -> Result<Option<Event>, TarError> {
+        let missing = header.size().map_err(|problem| self.error_in_block(problem))?;
         let limit = self.limits.extension;
         if missing > limit {
-            return Err(self.error(Problem::TooLarge { what: "an extension header", limit }));
+            return Err(self.error_in_block(Problem::TooLarge { what: "an extension header", limit }));
         }
         self.state = State::Extension { kind, data: Vec::new(), missing };
         if missing == 0 {
@@ -235,22 +255,23 @@ impl Parser {
                 })?;
                 if kind == Extension::Pax {
                     self.pending.pax = Some(records);
-                } else if self.pending.pax.is_none() && self.pending.long_name.is_none() {
+                } else if !self.pending.has_any() {
                     self.pending.start = None;
                 }
             }
-            Extension::LongName => self.pending.long_name = Some(until_nul(&data).to_vec()),
-            Extension::LongLink => self.pending.long_link = Some(until_nul(&data).to_vec()),
+            Extension::LongName => self.pending.long_name = text(&data),
+            Extension::LongLink => self.pending.long_link = text(&data),
         }
         self.state = State::Skip { left: padding(len) };
         Ok(())
     }
 
-    fn entry(&mut self, header: &Header<'_>, start: u64) -> Result<Option<Event>, TarError> {
+    fn entry(&mut self, header: &HeaderBlock<'_>, start: u64) -> Result<Option<Event>, TarError> {
         let pending = std::mem::take(&mut self.pending);
-        let mut entry = self.join(header, pending, start).map_err(|problem| self.error(problem))?;
-        self.current.clone_from(&entry.path);
-        let map = SparseHeader::of(header, &entry, self.limits).map_err(|problem| self.error(problem))?;
+        self.current.clear();
+        let mut entry = self.join(header, pending, start).map_err(|problem| self.error_in_entry(problem))?;
+        let map =
+            SparseMap::of(header, &entry, self.limits).map_err(|problem| self.error_in_entry(problem))?;
         if let Some(map) = map {
             return self.with_sparse_map(Box::new(entry), map);
         }
@@ -261,27 +282,20 @@ impl Parser {
     }
 
     /// Joins a header and its extension headers, which override it.
-    fn join(&self, header: &Header<'_>, pending: Pending, start: u64) -> Result<RawEntry, Problem> {
-        let mut path = header.prefix().to_vec();
-        if !path.is_empty() {
-            path.push(b'/');
-        }
-        path.extend_from_slice(header.name());
-        let (mut link, mut size) = (header.link().to_vec(), header.size()?);
-        let mut mtime = UnixTime { secs: header.mtime()?, nanos: 0 };
+    fn join(&mut self, header: &HeaderBlock<'_>, pending: Pending, start: u64) -> Result<RawEntry, Problem> {
         let pax = pending.pax.unwrap_or_default();
-        for (key, value) in pax.iter().filter(|(_, value)| !value.is_empty()) {
-            match key {
-                b"path" => path = value.to_vec(),
-                b"linkpath" => link = value.to_vec(),
-                b"size" => size = pax::parse_size(value).ok_or_else(|| bad("size", value, "a size"))?,
-                b"mtime" => mtime = pax::parse_time(value).ok_or_else(|| bad("mtime", value, "a time"))?,
-                b"atime" => drop(pax::parse_time(value).ok_or_else(|| bad("atime", value, "a time"))?),
-                b"ctime" => drop(pax::parse_time(value).ok_or_else(|| bad("ctime", value, "a time"))?),
-                _ => {}
-            }
-        }
-        let path = pending.long_name.unwrap_or(path);
+        let said = Overrides::of(&pax);
+        let path = match (pending.long_name, said.path) {
+            (Some(path), _) => path,
+            (None, Some(path)) => path.to_vec(),
+            (None, None) => header.path(),
+        };
+        self.current.clone_from(&path);
+        let link = pending.long_link.unwrap_or_else(|| said.linkpath.unwrap_or(header.link()).to_vec());
+        let (header_size, header_mtime) = (header.size()?, UnixTime { secs: header.mtime()?, nanos: 0 });
+        said.check_unused()?;
+        let size = said.size.map_or(Ok(header_size), |value| parse("size", value, pax::parse_size))?;
+        let mtime = said.mtime.map_or(Ok(header_mtime), |value| parse("mtime", value, pax::parse_time))?;
         let kind = match header.type_flag() {
             0 if path.ends_with(b"/") => EntryType::Directory,
             0 | b'0' | b'S' => EntryType::File,
@@ -291,7 +305,7 @@ impl Parser {
             other => EntryType::Other(other),
         };
         Ok(RawEntry {
-            link: pending.long_link.unwrap_or(link),
+            link,
             path,
             kind,
             mode: header.mode()?,
@@ -305,22 +319,18 @@ impl Parser {
         })
     }
 
-    fn with_sparse_map(
-        &mut self,
-        entry: Box<RawEntry>,
-        map: SparseHeader,
-    ) -> Result<Option<Event>, TarError> {
-        if !map.needs_block() {
-            let entry = map.finish(entry, self.offset).map_err(|problem| self.error(problem))?;
-            return Ok(Some(self.begin_data(entry)));
+    fn with_sparse_map(&mut self, entry: Box<RawEntry>, map: SparseMap) -> Result<Option<Event>, TarError> {
+        if map.needs_block() {
+            self.state = State::SparseMap { entry, map };
+            return Ok(None);
         }
-        self.state = State::SparseMap { entry, map };
-        Ok(None)
+        let entry = map.finish(entry, self.offset).map_err(|problem| self.error_in_entry(problem))?;
+        Ok(Some(self.begin_data(entry)))
     }
 
     fn sparse_block(&mut self, block: &[u8; BLOCK]) -> Result<Option<Event>, TarError> {
         let State::SparseMap { entry, mut map } = std::mem::take(&mut self.state) else { return Ok(None) };
-        map.block(block, self.limits).map_err(|problem| self.error(problem))?;
+        map.block(block, self.limits).map_err(|problem| self.error_in_entry(problem))?;
         self.with_sparse_map(entry, map)
     }
 
@@ -329,12 +339,14 @@ impl Parser {
         Event::Entry(entry)
     }
 
-    /// Passes over data of the current entry that will not be given: for input that can be sought.
+    /// Passes over the data of the current entry that were not given yet, and gives how many bytes the input must go on by,
+    /// padding included: for input that can be sought, and that is known to be as long.
     pub fn skip_data(&mut self) -> u64 {
         let State::Data { left, padding } = self.state else { return 0 };
         self.state = State::Header;
-        self.offset += left + padding;
-        left + padding
+        let skipped = left.saturating_add(padding);
+        self.offset = self.offset.saturating_add(skipped);
+        skipped
     }
 
     /// Says that there is no more input.
@@ -342,33 +354,87 @@ impl Parser {
     /// # Errors
     /// The tar ends within an entry.
     pub fn finish(&self) -> Result<(), TarError> {
-        let within = match &self.state {
-            State::Header | State::ZeroBlock if !self.block.is_empty() => "a header",
-            State::Header | State::ZeroBlock | State::Skip { .. } if self.pending.start.is_some() => {
-                return Err(self.error(Problem::LoneExtension));
+        let (problem, entry) = match &self.state {
+            State::Header | State::ZeroBlock if !self.block.is_empty() => {
+                (Problem::Truncated("a header"), None)
             }
-            State::Data { left: 1.., .. } => "the data of this entry",
-            State::Extension { .. } => "an extension header",
-            State::SparseMap { .. } => "a sparse map",
+            State::Header | State::Skip { .. } if self.pending.start.is_some() => {
+                (Problem::LoneExtension, None)
+            }
+            State::Extension { .. } => (Problem::Truncated("an extension header"), None),
+            State::SparseMap { .. } => (Problem::Truncated("a sparse map"), Some(&self.current)),
+            State::Data { left: 1.., .. } => {
+                (Problem::Truncated("the data of this entry"), Some(&self.current))
+            }
             _ => return Ok(()),
         };
-        Err(self.error(Problem::Truncated(within)))
+        Err(TarError { problem, offset: self.offset, entry: entry.cloned() })
     }
 
-    fn error(&self, problem: Problem) -> TarError {
-        let entry = match self.state {
-            State::Data { .. } => Some(self.current.clone()),
-            _ => None,
-        };
-        let about_a_header = matches!(self.state, State::Header | State::ZeroBlock) && self.block.is_empty();
-        let is_truncation = matches!(problem, Problem::Truncated(_) | Problem::LoneExtension);
-        let back = if about_a_header && !is_truncation { BLOCK as u64 } else { 0 };
-        TarError { problem, offset: self.offset.saturating_sub(back), entry }
+    /// Where the block that was just read begins.
+    fn block_offset(&self) -> u64 {
+        self.offset.saturating_sub(BLOCK as u64)
+    }
+
+    fn error_in_block(&self, problem: Problem) -> TarError {
+        TarError { problem, offset: self.block_offset(), entry: None }
+    }
+
+    fn error_in_entry(&self, problem: Problem) -> TarError {
+        TarError { problem, offset: self.block_offset(), entry: Some(self.current.clone()) }
     }
 }
 
-fn bad(key: &'static str, value: &[u8], wanted: &'static str) -> Problem {
-    Problem::PaxValue { key, value: String::from_utf8_lossy(value).into_owned(), wanted }
+impl Pending {
+    fn has_any(&self) -> bool {
+        self.pax.is_some() || self.long_name.is_some() || self.long_link.is_some()
+    }
+}
+
+impl<'a> Overrides<'a> {
+    fn of(pax: &'a PaxRecords) -> Self {
+        let mut said = Self::default();
+        for (key, value) in pax.iter() {
+            let value = Some(value).filter(|value| !value.is_empty());
+            match key {
+                b"path" => said.path = value,
+                b"linkpath" => said.linkpath = value,
+                b"size" => said.size = value,
+                b"mtime" => said.mtime = value,
+                b"atime" => said.atime = value,
+                b"ctime" => said.ctime = value,
+                b"uid" => said.uid = value,
+                b"gid" => said.gid = value,
+                _ => {}
+            }
+        }
+        said
+    }
+
+    /// Checks the values that an entry does not have as fields.
+    fn check_unused(&self) -> Result<(), Problem> {
+        for (key, value) in [("atime", self.atime), ("ctime", self.ctime)] {
+            value.map_or(Ok(()), |value| parse(key, value, pax::parse_time).map(drop))?;
+        }
+        for (key, value) in [("uid", self.uid), ("gid", self.gid)] {
+            value.map_or(Ok(()), |value| parse(key, value, pax::parse_number).map(drop))?;
+        }
+        Ok(())
+    }
+}
+
+fn parse<T>(key: &'static str, value: &[u8], parse: fn(&[u8]) -> Option<T>) -> Result<T, Problem> {
+    let wanted = if key.ends_with("time") { "a time" } else { "a number" };
+    parse(value).ok_or_else(|| Problem::PaxValue {
+        key,
+        value: String::from_utf8_lossy(value).into_owned(),
+        wanted,
+    })
+}
+
+/// A name as GNU's extension headers have it, up to a NUL; `None` if empty.
+fn text(data: &[u8]) -> Option<Vec<u8>> {
+    Some(until_nul(data).to_vec()).filter(|text| !text.is_empty())
 }
 
 /// Bytes up to the next block.

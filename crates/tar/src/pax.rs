@@ -118,6 +118,11 @@ fn digits(n: usize) -> usize {
     n.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
 
+/// A number as PAX writes it, which may be negative.
+pub(crate) fn parse_number(value: &[u8]) -> Option<i64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
+}
+
 /// A size as PAX writes it: decimal digits.
 pub(crate) fn parse_size(value: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(value).ok()?;

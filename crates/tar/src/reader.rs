@@ -2,8 +2,8 @@
 
 use std::io::{self, Read};
 
-use crate::entry::RawEntry;
-use crate::error::{Problem, TarError};
+use crate::entry::{RawEntry, SparseRange};
+use crate::error::TarError;
 use crate::parser::{Event, Limits, Parser};
 
 /// Why reading a tar stopped.
@@ -36,15 +36,19 @@ pub struct Reader<R> {
     current: Current,
 }
 
-/// Where in the current entry's logical data the reader is.
+/// Where in the current entry's logical data the reader is: before a hole, stored data and further ranges.
 #[derive(Default)]
 struct Current {
-    sparse: Option<Box<RawEntry>>,
-    next_range: usize,
-    /// Stored bytes left in the current range (or the whole entry).
-    data: u64,
-    /// Zeros to give before them.
+    /// Zeros to give first.
     hole: u64,
+    /// Stored bytes to give then.
+    data: u64,
+    /// Where those end in the file.
+    end: u64,
+    /// The ranges of a sparse file that come then.
+    ranges: std::vec::IntoIter<SparseRange>,
+    /// The logical size of the file.
+    size: u64,
 }
 
 const BUFFER: usize = 64 << 10;
@@ -107,7 +111,7 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// Reads stored bytes of the current entry.
+    /// Reads stored bytes of the current entry, which has some left.
     fn read_stored(&mut self, out: &mut [u8]) -> io::Result<usize> {
         loop {
             let window = self.end.min(self.start + out.len());
@@ -119,13 +123,10 @@ impl<R: Read> Reader<R> {
                     out[..n].copy_from_slice(&self.buffer[self.start - n..self.start]);
                     return Ok(n);
                 }
-                Event::NeedInput if self.start < self.end => {}
-                Event::NeedInput if self.fill()? => {}
+                Event::NeedInput if self.start < self.end || self.fill()? => {}
                 _ => {
                     self.parser.finish().map_err(ReadError::from)?;
-                    let problem = Problem::Truncated("the data of this entry");
-                    let error = TarError { problem, offset: self.parser.offset(), entry: None };
-                    return Err(ReadError::from(error).into());
+                    return Err(io::ErrorKind::UnexpectedEof.into());
                 }
             }
         }
@@ -139,48 +140,40 @@ impl<R: Read> Reader<R> {
 
 impl Current {
     fn of(entry: &RawEntry) -> Self {
-        if entry.sparse.is_none() {
-            return Self { data: entry.stored, ..Self::default() };
+        match &entry.sparse {
+            None => Self { data: entry.stored, end: entry.size, size: entry.size, ..Self::default() },
+            Some(ranges) => Self { ranges: ranges.clone().into_iter(), size: entry.size, ..Self::default() },
         }
-        let mut current = Self { sparse: Some(Box::new(entry.clone())), ..Self::default() };
-        current.next_range(0);
-        current
     }
 
-    /// Goes on to the next range of a sparse file, `position` being where the last one ended.
-    fn next_range(&mut self, position: u64) {
-        let Some(entry) = &self.sparse else { return };
-        let ranges = entry.sparse.as_deref().unwrap_or_default();
-        match ranges.get(self.next_range) {
-            Some(range) => (self.hole, self.data) = (range.offset - position, range.len),
-            None => self.hole = entry.size - position,
+    /// Goes on to the next range, or to the hole behind the last one; false at the end of the file.
+    fn next_range(&mut self) -> bool {
+        if self.end == self.size && self.ranges.as_slice().is_empty() {
+            return false;
         }
-        self.next_range += 1;
-    }
-
-    /// Where the current range ends in the file, if there may be more behind it.
-    fn range_end(&self) -> Option<u64> {
-        let entry = self.sparse.as_ref()?;
-        let ranges = entry.sparse.as_deref()?;
-        let last = ranges.get(self.next_range.checked_sub(1)?)?;
-        Some(last.offset + last.len)
+        let range = self.ranges.next().unwrap_or(SparseRange { offset: self.size, len: 0 });
+        (self.hole, self.data) = (range.offset - self.end, range.len);
+        self.end = range.offset + range.len;
+        true
     }
 }
 
 impl<R: Read> Read for Reader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        while self.current.hole == 0 && self.current.data == 0 {
-            let Some(end) = self.current.range_end() else { return Ok(0) };
-            self.current.next_range(end);
-        }
         if out.is_empty() {
             return Ok(0);
         }
-        let left = if self.current.hole > 0 { self.current.hole } else { self.current.data };
-        let n = usize::try_from(left).map_or(out.len(), |left| left.min(out.len()));
-        if self.current.hole > 0 {
+        while self.current.hole == 0 && self.current.data == 0 {
+            if !self.current.next_range() {
+                return Ok(0);
+            }
+        }
+        let is_hole = self.current.hole > 0;
+        let left = if is_hole { &mut self.current.hole } else { &mut self.current.data };
+        let n = usize::try_from(*left).map_or(out.len(), |left| left.min(out.len()));
+        if is_hole {
+            *left -= n as u64;
             out[..n].fill(0);
-            self.current.hole -= n as u64;
             return Ok(n);
         }
         let n = self.read_stored(&mut out[..n])?;

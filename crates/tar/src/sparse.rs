@@ -1,16 +1,20 @@
 //! Sparse files: old GNU headers and PAX formats 0.0, 0.1 and 1.0 (GNU tar manual, "Storing Sparse Files").
 
-use crate::entry::{EntryType, RawEntry, SparseRange};
+use crate::entry::{RawEntry, SparseRange};
 use crate::error::Problem;
-use crate::header::{BLOCK, Header, number};
+use crate::header::{BLOCK, HeaderBlock, field, number};
 use crate::parser::Limits;
-use crate::pax;
+use crate::pax::{self, PaxRecords};
 
-/// Sparse ranges that are being collected.
+/// The map of a sparse file, as far as it was read.
 #[derive(Debug)]
-pub(crate) struct SparseHeader {
+pub(crate) struct SparseMap {
+    /// The file's name, where the one in the header is made up.
+    name: Option<Vec<u8>>,
     ranges: Vec<SparseRange>,
     real_size: u64,
+    /// Bytes of the entry's stored data that are map.
+    in_data: u64,
     more: More,
 }
 
@@ -28,34 +32,47 @@ enum More {
     },
 }
 
-impl SparseHeader {
+/// What PAX records say of a sparse file.
+#[derive(Debug, Default)]
+struct SparseRecords<'a> {
+    major: &'a [u8],
+    minor: &'a [u8],
+    count: &'a [u8],
+    map: &'a [u8],
+    name: &'a [u8],
+    size: &'a [u8],
+    real_size: &'a [u8],
+    /// Offsets and lengths by turns, as format 0.0 has them.
+    pairs: Vec<&'a [u8]>,
+}
+
+impl SparseMap {
     /// What a header and its records say, if the entry is sparse.
-    pub(crate) fn of(header: &Header<'_>, entry: &RawEntry, limits: Limits) -> Result<Option<Self>, Problem> {
+    pub(crate) fn of(
+        header: &HeaderBlock<'_>,
+        entry: &RawEntry,
+        limits: Limits,
+    ) -> Result<Option<Self>, Problem> {
         if header.type_flag() == b'S' {
             return old_gnu(header).map(Some);
         }
-        if entry.kind != EntryType::File {
-            return Ok(None);
+        let records = SparseRecords::of(&entry.pax)?;
+        let Some(is_in_data) = records.is_in_data() else { return Ok(None) };
+        if entry.kind.is_header_only() {
+            return Err(Problem::SparseMap);
         }
-        let record = |key: &[u8]| entry.pax.get(key);
-        if record(b"GNU.sparse.major") == Some(b"1") && record(b"GNU.sparse.minor") == Some(b"0") {
-            let real_size = size_record(record(b"GNU.sparse.realsize"))?;
-            return Ok(Some(Self { ranges: Vec::new(), real_size, more: more_lines() }));
-        }
-        let real_size = || size_record(record(b"GNU.sparse.size"));
-        let ranges = if let Some(map) = record(b"GNU.sparse.map") {
-            let numbers: Option<Vec<u64>> = map.split(|&b| b == b',').map(pax::parse_size).collect();
-            pairs(&numbers.ok_or(Problem::SparseMap)?)?
-        } else if record(b"GNU.sparse.numblocks").is_some() {
-            let is_number = |key: &[u8]| matches!(key, b"GNU.sparse.offset" | b"GNU.sparse.numbytes");
-            let numbers =
-                entry.pax.iter().filter(|(key, _)| is_number(key)).map(|(_, value)| pax::parse_size(value));
-            pairs(&numbers.collect::<Option<Vec<_>>>().ok_or(Problem::SparseMap)?)?
+        let real_size = match (records.size, records.real_size) {
+            (b"", b"") => entry.size,
+            (b"", size) | (size, _) => decimal(size)?,
+        };
+        let name = Some(records.name.to_vec()).filter(|name| !name.is_empty());
+        let (ranges, more) = if is_in_data {
+            (Vec::new(), More::Lines { text: Vec::new(), lines: 0, wanted: None })
         } else {
-            return Ok(None);
+            (records.ranges()?, More::Nowhere)
         };
         check_count(ranges.len(), limits)?;
-        Ok(Some(Self { ranges, real_size: real_size()?, more: More::Nowhere }))
+        Ok(Some(Self { name, ranges, real_size, in_data: 0, more }))
     }
 
     /// Whether another block of the tar belongs to the map.
@@ -68,19 +85,20 @@ impl SparseHeader {
         match &mut self.more {
             More::Nowhere => {}
             More::GnuBlock => {
-                let is_last = !push_gnu_ranges(&mut self.ranges, &block[..504], block[504])?;
-                if is_last {
+                push_gnu_ranges(&mut self.ranges, &block[..504])?;
+                if block[504] == 0 {
                     self.more = More::Nowhere;
                 }
             }
             More::Lines { text, lines, wanted } => {
+                self.in_data += BLOCK as u64;
                 text.extend_from_slice(block);
                 *lines += block.iter().filter(|&&b| b == b'\n').count();
                 if wanted.is_none() && *lines > 0 {
-                    *wanted = Some(first_line(text, limits)?);
+                    *wanted = Some(count_lines(text, limits)?);
                 }
-                if wanted.is_some_and(|wanted| *lines >= wanted) {
-                    self.ranges = pairs(&numbers_behind_first_line(text, wanted.unwrap_or_default())?)?;
+                if let Some(wanted) = wanted.filter(|wanted| *lines >= *wanted) {
+                    self.ranges = pairs(&numbers_behind_first_line(text, wanted)?)?;
                     self.more = More::Nowhere;
                 } else if text.len() as u64 > limits.extension {
                     return Err(Problem::TooLarge { what: "a sparse map", limit: limits.extension });
@@ -92,20 +110,11 @@ impl SparseHeader {
 
     /// The entry with its map, once that is complete. `data_offset` is where the data proper begin.
     pub(crate) fn finish(self, mut entry: Box<RawEntry>, data_offset: u64) -> Result<Box<RawEntry>, Problem> {
-        let map_bytes = if entry.kind == EntryType::File { data_offset - entry.data_offset } else { 0 };
-        let in_data = entry.pax.get(b"GNU.sparse.major").is_some();
-        entry.stored = if in_data {
-            entry.stored.checked_sub(map_bytes).ok_or(Problem::SparseMap)?
-        } else {
-            entry.stored
-        };
+        entry.stored = entry.stored.checked_sub(self.in_data).ok_or(Problem::SparseMap)?;
         entry.data_offset = data_offset;
         entry.size = self.real_size;
-        if let Some(name) = entry.pax.get(b"GNU.sparse.name") {
-            entry.path = name.to_vec();
-        }
-        let mut end = 0;
-        let mut stored = 0u64;
+        entry.path = self.name.unwrap_or(entry.path);
+        let (mut end, mut stored) = (0, 0);
         for range in &self.ranges {
             let range_end = range.offset.checked_add(range.len).ok_or(Problem::SparseMap)?;
             if range.offset < end || range_end > self.real_size {
@@ -122,61 +131,104 @@ impl SparseHeader {
     }
 }
 
-fn old_gnu(header: &Header<'_>) -> Result<SparseHeader, Problem> {
+impl<'a> SparseRecords<'a> {
+    fn of(records: &'a PaxRecords) -> Result<Self, Problem> {
+        let mut found = Self::default();
+        for (key, value) in records.iter() {
+            let Some(key) = key.strip_prefix(b"GNU.sparse.") else { continue };
+            match key {
+                b"major" => found.major = value,
+                b"minor" => found.minor = value,
+                b"numblocks" => found.count = value,
+                b"map" => found.map = value,
+                b"name" => found.name = value,
+                b"size" => found.size = value,
+                b"realsize" => found.real_size = value,
+                b"offset" if found.pairs.len().is_multiple_of(2) => found.pairs.push(value),
+                b"numbytes" if !found.pairs.len().is_multiple_of(2) => found.pairs.push(value),
+                b"offset" | b"numbytes" => return Err(Problem::SparseMap),
+                _ => {}
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether the map is at the head of the data (1.0) or in the records (0.0 and 0.1, which need not say so); `None` if
+    /// the entry is not sparse, or in a format that is not known.
+    fn is_in_data(&self) -> Option<bool> {
+        match (self.major, self.minor) {
+            (b"1", b"0") => Some(true),
+            (b"0", b"0" | b"1") => Some(false),
+            (b"", b"") if !self.map.is_empty() || !self.pairs.is_empty() => Some(false),
+            _ => None,
+        }
+    }
+
+    fn ranges(self) -> Result<Vec<SparseRange>, Problem> {
+        let numbers: Vec<u64> = if self.pairs.is_empty() && !self.map.is_empty() {
+            self.map.split(|&b| b == b',').map(decimal).collect::<Result<_, _>>()?
+        } else {
+            self.pairs.into_iter().map(decimal).collect::<Result<_, _>>()?
+        };
+        let ranges = pairs(&numbers)?;
+        if decimal(self.count)? != ranges.len() as u64 {
+            return Err(Problem::SparseMap);
+        }
+        Ok(ranges)
+    }
+}
+
+fn old_gnu(header: &HeaderBlock<'_>) -> Result<SparseMap, Problem> {
     if !header.is_gnu() {
         return Err(Problem::SparseMap);
     }
-    let real_size =
-        number(&header.0[483..495]).and_then(|n| u64::try_from(n).ok()).ok_or(Problem::SparseMap)?;
+    let real_size = size(&header.0[field::GNU_REAL_SIZE])?;
     let mut ranges = Vec::new();
-    let goes_on = push_gnu_ranges(&mut ranges, &header.0[386..482], header.0[482])?;
-    Ok(SparseHeader { ranges, real_size, more: if goes_on { More::GnuBlock } else { More::Nowhere } })
+    push_gnu_ranges(&mut ranges, &header.0[field::GNU_SPARSE_RANGES])?;
+    let more = if header.0[field::GNU_SPARSE_GOES_ON] == 0 { More::Nowhere } else { More::GnuBlock };
+    Ok(SparseMap { name: None, ranges, real_size, in_data: 0, more })
 }
 
-/// Appends ranges of 12 + 12 bytes each up to the first empty one; gives whether another block follows.
-fn push_gnu_ranges(ranges: &mut Vec<SparseRange>, fields: &[u8], flag: u8) -> Result<bool, Problem> {
-    for field in fields.chunks_exact(24) {
-        if field[0] == 0 || field[12] == 0 {
-            break;
-        }
-        let value = |bytes| number(bytes).and_then(|n| u64::try_from(n).ok()).ok_or(Problem::SparseMap);
-        ranges.push(SparseRange { offset: value(&field[..12])?, len: value(&field[12..])? });
+/// Appends ranges of 12 + 12 bytes each up to the first that is not used.
+fn push_gnu_ranges(ranges: &mut Vec<SparseRange>, fields: &[u8]) -> Result<(), Problem> {
+    for field in fields.chunks_exact(24).take_while(|field| field[0] != 0) {
+        ranges.push(SparseRange { offset: size(&field[..12])?, len: size(&field[12..])? });
     }
-    Ok(flag != 0)
+    Ok(())
 }
 
-fn size_record(value: Option<&[u8]>) -> Result<u64, Problem> {
-    value.and_then(pax::parse_size).ok_or(Problem::SparseMap)
+/// A numeric field that may not be negative.
+fn size(field: &[u8]) -> Result<u64, Problem> {
+    number(field).and_then(|n| u64::try_from(n).ok()).ok_or(Problem::SparseMap)
+}
+
+fn decimal(value: &[u8]) -> Result<u64, Problem> {
+    pax::parse_size(value).ok_or(Problem::SparseMap)
 }
 
 fn pairs(numbers: &[u64]) -> Result<Vec<SparseRange>, Problem> {
-    let pairs = numbers.chunks_exact(2);
-    if !pairs.remainder().is_empty() {
+    let (pairs, rest) = numbers.as_chunks();
+    if !rest.is_empty() {
         return Err(Problem::SparseMap);
     }
-    Ok(pairs.map(|pair| SparseRange { offset: pair[0], len: pair[1] }).collect())
-}
-
-fn more_lines() -> More {
-    More::Lines { text: Vec::new(), lines: 0, wanted: None }
+    Ok(pairs.iter().map(|&[offset, len]| SparseRange { offset, len }).collect())
 }
 
 /// How many lines a 1.0 map has, its first line, which says so, included.
-fn first_line(text: &[u8], limits: Limits) -> Result<usize, Problem> {
-    let count = text.split(|&b| b == b'\n').next().and_then(pax::parse_size).ok_or(Problem::SparseMap)?;
+fn count_lines(text: &[u8], limits: Limits) -> Result<usize, Problem> {
+    let count = decimal(text.split(|&b| b == b'\n').next().unwrap_or_default())?;
     let ranges = usize::try_from(count).map_err(|_| Problem::SparseMap)?;
     check_count(ranges, limits)?;
     Ok(1 + 2 * ranges)
 }
 
 fn numbers_behind_first_line(text: &[u8], lines: usize) -> Result<Vec<u64>, Problem> {
-    let lines = text.split(|&b| b == b'\n').take(lines).skip(1);
-    lines.map(pax::parse_size).collect::<Option<_>>().ok_or(Problem::SparseMap)
+    text.split(|&b| b == b'\n').take(lines).skip(1).map(decimal).collect()
 }
 
 fn check_count(ranges: usize, limits: Limits) -> Result<(), Problem> {
     if ranges as u64 > limits.sparse_ranges {
-        return Err(Problem::TooLarge { what: "a sparse map", limit: limits.sparse_ranges });
+        return Err(Problem::TooManyRanges { limit: limits.sparse_ranges });
     }
     Ok(())
 }
