@@ -2,8 +2,9 @@
 //! backup streams and back.
 //!
 //! ```text
-//! bytes ─► Parser (sans-IO) ─► RawEntry ─► WindowsMeta ─► backup stream
+//! bytes ─► Parser (sans-IO) ─► RawEntry ─► WindowsMeta ─► backup stream      (stream::LayerReader)
 //!              └ Reader (over a stream)
+//! bytes ◄─ Writer ◄─ Header ◄─ FileInfo, backup stream                        (stream::LayerWriter)
 //! ```
 #![forbid(unsafe_code)]
 
@@ -15,6 +16,7 @@ mod parser;
 pub mod pax;
 mod reader;
 mod sparse;
+pub mod stream;
 pub mod whiteout;
 pub mod windows;
 mod writer;

@@ -1,7 +1,8 @@
 //! What an entry says about Windows, as values (OCI image-spec, layer.md: `MSWINDOWS.*`; libarchive: `LIBARCHIVE.*`).
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use winlayer_meta::attributes::FileAttributes;
 use winlayer_meta::ea::{EaError, ExtendedAttribute, write_list};
 use winlayer_meta::filetime::{FileTime, UnixTime};
@@ -12,12 +13,21 @@ use winlayer_meta::security::{SecurityDescriptor, SecurityError};
 use crate::entry::{EntryType, RawEntry};
 use crate::pax;
 
-const ATTRIBUTES: &[u8] = b"MSWINDOWS.fileattr";
-const RAW_DESCRIPTOR: &[u8] = b"MSWINDOWS.rawsd";
-const SDDL_DESCRIPTOR: &[u8] = b"MSWINDOWS.sd";
-const MOUNT_POINT: &[u8] = b"MSWINDOWS.mountpoint";
-const EXTENDED_ATTRIBUTE: &[u8] = b"MSWINDOWS.xattr.";
-const CREATION_TIME: &[u8] = b"LIBARCHIVE.creationtime";
+/// The PAX records.
+pub(crate) mod key {
+    pub(crate) const ATTRIBUTES: &[u8] = b"MSWINDOWS.fileattr";
+    pub(crate) const RAW_DESCRIPTOR: &[u8] = b"MSWINDOWS.rawsd";
+    pub(crate) const SDDL_DESCRIPTOR: &[u8] = b"MSWINDOWS.sd";
+    pub(crate) const MOUNT_POINT: &[u8] = b"MSWINDOWS.mountpoint";
+    pub(crate) const EXTENDED_ATTRIBUTE: &[u8] = b"MSWINDOWS.xattr.";
+    pub(crate) const CREATION_TIME: &[u8] = b"LIBARCHIVE.creationtime";
+}
+
+/// Standard base64 as Go reads it: bits that the last character has too many need not be 0.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 
 /// Windows' view of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +121,7 @@ impl WindowsMeta {
         source: Source<'_>,
         records: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     ) -> Result<Self, MetaError> {
-        let modified = FileTime::from_unix_saturating(source.mtime);
+        let modified = file_time(source.mtime);
         let mut meta = Self {
             attributes: None,
             security: None,
@@ -125,18 +135,18 @@ impl WindowsMeta {
         };
         let mut is_mount_point = false;
         let mut sddl = None;
-        for (key, value) in records {
-            match key {
-                ATTRIBUTES => meta.attributes = Some(parse_attributes(value)?),
-                RAW_DESCRIPTOR => meta.security = Some(decode(RAW_DESCRIPTOR, value)?),
-                SDDL_DESCRIPTOR => sddl = Some(value),
-                MOUNT_POINT => is_mount_point = true,
-                CREATION_TIME => meta.created = parse_time(key, value)?,
-                b"atime" if !value.is_empty() => meta.accessed = parse_time(key, value)?,
-                b"ctime" if !value.is_empty() => meta.changed = parse_time(key, value)?,
+        for (name, value) in records {
+            match name {
+                key::ATTRIBUTES => meta.attributes = Some(parse_attributes(value)?),
+                key::RAW_DESCRIPTOR => meta.security = Some(decode(key::RAW_DESCRIPTOR, value)?),
+                key::SDDL_DESCRIPTOR => sddl = Some(value),
+                key::MOUNT_POINT => is_mount_point = true,
+                key::CREATION_TIME => meta.created = parse_time(name, value)?,
+                b"atime" if !value.is_empty() => meta.accessed = parse_time(name, value)?,
+                b"ctime" if !value.is_empty() => meta.changed = parse_time(name, value)?,
                 _ => {
-                    if let Some(name) = key.strip_prefix(EXTENDED_ATTRIBUTE) {
-                        meta.push_ea(name, decode(key, value)?);
+                    if let Some(attribute) = name.strip_prefix(key::EXTENDED_ATTRIBUTE) {
+                        meta.push_ea(attribute, decode(name, value)?);
                     }
                 }
             }
@@ -145,7 +155,7 @@ impl WindowsMeta {
             meta.security = Some(parse_sddl(text)?);
         }
         if source.kind == EntryType::Symlink {
-            meta.reparse = Some(reparse_point(source.link, is_mount_point)?);
+            meta.reparse = Some(reparse_point(source.link, is_mount_point));
         }
         Ok(meta)
     }
@@ -163,6 +173,9 @@ impl WindowsMeta {
             write_list(&self.eas).map_err(MetaError::ExtendedAttributes)?;
         }
         if let Some(point) = &self.reparse {
+            if point.target().is_none_or(|target| target.is_empty()) {
+                return Err(MetaError::NoTarget);
+            }
             point.to_bytes().map_err(MetaError::Target)?;
         }
         Ok(())
@@ -195,7 +208,11 @@ fn parse_attributes(value: &[u8]) -> Result<FileAttributes, MetaError> {
 }
 
 fn decode(key: &[u8], value: &[u8]) -> Result<Vec<u8>, MetaError> {
-    STANDARD.decode(value).map_err(|error| MetaError::Base64 { key: text(key), reason: error.to_string() })
+    // Line breaks may stand anywhere, as Go has it.
+    let without_breaks: Vec<u8> = value.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
+    BASE64
+        .decode(without_breaks)
+        .map_err(|error| MetaError::Base64 { key: text(key), reason: error.to_string() })
 }
 
 fn parse_sddl(value: &[u8]) -> Result<Vec<u8>, MetaError> {
@@ -207,13 +224,58 @@ fn parse_sddl(value: &[u8]) -> Result<Vec<u8>, MetaError> {
 fn parse_time(key: &[u8], value: &[u8]) -> Result<FileTime, MetaError> {
     let time =
         pax::parse_time(value).ok_or_else(|| MetaError::Time { key: text(key), value: text(value) })?;
-    Ok(FileTime::from_unix_saturating(time))
+    Ok(file_time(time))
 }
 
-fn reparse_point(link: &[u8], is_mount_point: bool) -> Result<ReparsePoint, MetaError> {
-    if link.is_empty() {
-        return Err(MetaError::NoTarget);
-    }
+/// The tick of a time, or the nearest one there is. What is less than a tick is cut off towards 1970, as the tools that
+/// make layers do.
+fn file_time(time: UnixTime) -> FileTime {
+    let nanos = if time.secs < 0 { time.nanos.checked_next_multiple_of(100) } else { None };
+    FileTime::from_unix_saturating(UnixTime { nanos: nanos.unwrap_or(time.nanos), ..time })
+}
+
+fn reparse_point(link: &[u8], is_mount_point: bool) -> ReparsePoint {
     let target = to_utf16_lossy(link);
-    Ok(if is_mount_point { ReparsePoint::mount_point_to(&target) } else { ReparsePoint::symlink_to(&target) })
+    if is_mount_point { ReparsePoint::mount_point_to(&target) } else { ReparsePoint::symlink_to(&target) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(records: &[(&str, &str)], link: &str, secs: i64, nanos: u32) -> Result<WindowsMeta, MetaError> {
+        let kind = if link.is_empty() { EntryType::File } else { EntryType::Symlink };
+        let source = Source { kind, mtime: UnixTime { secs, nanos }, link: link.as_bytes() };
+        WindowsMeta::from_records(
+            source,
+            records.iter().map(|(key, value)| (key.as_bytes(), value.as_bytes())),
+        )
+    }
+
+    #[test]
+    fn less_than_a_tick_is_cut_off_towards_1970() {
+        let ticks = |secs, nanos| read(&[], "", secs, nanos).unwrap().modified.ticks();
+        let epoch = FileTime::UNIX_EPOCH.ticks();
+        assert_eq!(ticks(-1, 999_999_950), epoch);
+        assert_eq!(ticks(-1, 999_999_850), epoch - 1);
+        assert_eq!(ticks(0, 150), epoch + 1);
+        assert_eq!(ticks(-1, u32::MAX), epoch + 32_949_672);
+    }
+
+    #[test]
+    fn base64_is_read_as_go_reads_it() {
+        let descriptor = |value| read(&[("MSWINDOWS.rawsd", value)], "", 0, 0).map(|meta| meta.security);
+        assert_eq!(descriptor("AQ\nI=\r\n").unwrap(), Some(vec![1, 2]));
+        assert_eq!(descriptor("AQJ=").unwrap(), Some(vec![1, 2]));
+        assert!(descriptor("AQI").is_err());
+        assert!(descriptor("A QI=").is_err());
+    }
+
+    #[test]
+    fn a_link_to_nowhere_is_read_but_not_what_windows_takes() {
+        let source = Source { kind: EntryType::Symlink, mtime: UnixTime::default(), link: b"" };
+        let meta = WindowsMeta::from_records(source, std::iter::empty()).unwrap();
+        assert!(matches!(meta.check(), Err(MetaError::NoTarget)));
+        assert!(read(&[], "x", 0, 0).unwrap().check().is_ok());
+    }
 }
