@@ -186,7 +186,7 @@ impl Header {
         ];
         for (key, time) in needed {
             if let Some(time) = time {
-                records.insert(key, Cow::Owned(pax::format_time(carried(time)).into_bytes()));
+                records.insert(key, Cow::Owned(pax::format_time(time).into_bytes()));
             }
         }
         records
@@ -194,7 +194,7 @@ impl Header {
 
     /// Whether a record that was given does not contradict what a field stands for.
     fn admits(&self, key: &[u8], value: &[u8]) -> bool {
-        let is = |time: UnixTime| value == pax::format_time(carried(time)).as_bytes();
+        let is = |time: UnixTime| value == pax::format_time(time).as_bytes();
         match key {
             b"path" => value == self.name,
             b"linkpath" => value == self.link,

@@ -50,16 +50,12 @@ impl HeaderBlock<'_> {
         self.0.iter().all(|&b| b == 0)
     }
 
-    /// Checks the checksum; old programs summed signed bytes.
+    /// Checks the checksum, for which its own field counts as spaces; old programs summed signed bytes.
     pub(crate) fn check_sum(&self) -> Result<(), Problem> {
         let stored = octal(&self.0[field::CHECKSUM]).ok_or(Problem::Checksum)?;
-        let (mut unsigned, mut signed) = (0i64, 0i64);
-        for (at, &byte) in self.0.iter().enumerate() {
-            let byte = if field::CHECKSUM.contains(&at) { b' ' } else { byte };
-            unsigned += i64::from(byte);
-            signed += i64::from(byte.cast_signed());
-        }
-        if stored == unsigned || stored == signed { Ok(()) } else { Err(Problem::Checksum) }
+        let spaces = 8 * i64::from(b' ');
+        let is_sum = |of: fn(&[u8]) -> i64| stored == of(self.0) - of(&self.0[field::CHECKSUM]) + spaces;
+        if is_sum(sum_unsigned) || is_sum(sum_signed) { Ok(()) } else { Err(Problem::Checksum) }
     }
 
     /// Prefix and name, joined.
@@ -129,6 +125,14 @@ impl HeaderBlock<'_> {
             _ => Dialect::Ustar,
         }
     }
+}
+
+fn sum_unsigned(bytes: &[u8]) -> i64 {
+    bytes.iter().map(|&byte| u32::from(byte)).sum::<u32>().into()
+}
+
+fn sum_signed(bytes: &[u8]) -> i64 {
+    bytes.iter().map(|&byte| i32::from(byte.cast_signed())).sum::<i32>().into()
 }
 
 pub(crate) fn until_nul(field: &[u8]) -> &[u8] {

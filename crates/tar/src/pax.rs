@@ -4,6 +4,8 @@ use winlayer_meta::filetime::UnixTime;
 
 use crate::error::Problem;
 
+const NANOS_PER_SECOND: u32 = 1_000_000_000;
+
 /// The records of one extended header, in their order, unknown ones included.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PaxRecords(Vec<u8>);
@@ -82,20 +84,21 @@ pub fn parse_time(value: &[u8]) -> Option<UnixTime> {
     let digits = &fraction[..fraction.len().min(9)];
     let nanos: u32 = format!("{digits:0<9}").parse().ok()?;
     if nanos > 0 && whole.starts_with('-') {
-        return Some(UnixTime { secs: secs.checked_sub(1)?, nanos: 1_000_000_000 - nanos });
+        return Some(UnixTime { secs: secs.checked_sub(1)?, nanos: NANOS_PER_SECOND - nanos });
     }
     Some(UnixTime { secs, nanos })
 }
 
-/// Writes a time as PAX has it, without zeros at the end of the fraction: the inverse of [`parse_time`] for `nanos` below
-/// 1,000,000,000.
+/// Writes a time as PAX has it, without zeros at the end of the fraction: the inverse of [`parse_time`].
 pub fn format_time(time: UnixTime) -> String {
-    if time.nanos == 0 {
-        return time.secs.to_string();
+    let whole = time.secs.saturating_add(i64::from(time.nanos / NANOS_PER_SECOND));
+    let nanos = time.nanos % NANOS_PER_SECOND;
+    if nanos == 0 {
+        return whole.to_string();
     }
-    let (sign, secs, nanos) = match time.secs {
-        secs @ 0.. => ("", secs, time.nanos),
-        secs => ("-", -(secs + 1), 1_000_000_000u32.saturating_sub(time.nanos)),
+    let (sign, secs, nanos) = match whole {
+        0.. => ("", whole, nanos),
+        _ => ("-", -(whole + 1), NANOS_PER_SECOND - nanos),
     };
     let text = format!("{sign}{secs}.{nanos:09}");
     text.trim_end_matches('0').to_owned()
@@ -104,9 +107,9 @@ pub fn format_time(time: UnixTime) -> String {
 /// Appends a record.
 pub(crate) fn push_record(out: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     let without_len = key.len() + value.len() + b" =\n".len();
-    let mut len = without_len + digits(without_len);
-    // The digits may themselves make the number longer.
-    len = without_len + digits(len);
+    let almost = without_len + digits(without_len);
+    // Its own digits may make the number longer.
+    let len = without_len + digits(almost);
     out.extend_from_slice(format!("{len} ").as_bytes());
     out.extend_from_slice(key);
     out.push(b'=');
@@ -138,16 +141,45 @@ mod tests {
 
     #[test]
     fn records_come_back_in_order_and_the_last_of_a_key_counts() {
-        let data = b"9 k=abcd\n6 a=\n11 k=x=\ny\n".to_vec();
-        let records = PaxRecords::parse(b"9 k=abc\n".to_vec());
-        assert!(records.is_err());
-        let records = PaxRecords::parse(data);
-        assert!(records.is_err());
         let records = PaxRecords::parse(b"8 k=abc\n5 a=\n9 k=x=\ny\n".to_vec()).unwrap();
         let all: Vec<_> = records.iter().collect();
         let expected: [(&[u8], &[u8]); 3] = [(b"k", b"abc"), (b"a", b""), (b"k", b"x=\ny")];
         assert_eq!(all, expected);
         assert_eq!(records.get(b"k"), Some(&b"x=\ny"[..]));
+        assert_eq!(records.get(b"b"), None);
+    }
+
+    #[test]
+    fn the_first_malformed_record_is_named_by_its_offset() {
+        for (data, at) in [
+            (&b"9 k=abc\n"[..], 0),
+            (b"7 k=abc\n", 0),
+            (b"8 k=abc\n5 a", 8),
+            (b"8 k=abc\n4 =\n", 8),
+            (b"8 k=abc\n\0\0", 8),
+            (b"6 abc\n", 0),
+            (b"k=abc\n", 0),
+            (b"99999999999999999999 k=abc\n", 0),
+            (b"-8 k=abc\n", 0),
+        ] {
+            assert_eq!(
+                PaxRecords::parse(data.to_vec()),
+                Err((Problem::PaxRecord, at)),
+                "{}",
+                data.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn records_count_the_digits_of_their_own_length() {
+        for len in (0..200).chain(970..1010).chain(9_980..10_010) {
+            let value = vec![b'v'; len];
+            let mut data = Vec::new();
+            push_record(&mut data, b"k", &value);
+            let records = PaxRecords::parse(data).unwrap();
+            assert_eq!(records.iter().collect::<Vec<_>>(), [(&b"k"[..], &value[..])]);
+        }
     }
 
     #[test]
@@ -160,5 +192,23 @@ mod tests {
         assert_eq!(time("1."), Some((1, 0)));
         assert_eq!(time("x"), None);
         assert_eq!(time("1.x"), None);
+    }
+
+    #[test]
+    fn times_are_written_as_short_as_they_can_be_read() {
+        for (secs, nanos, text) in [
+            (0, 0, "0"),
+            (1_600_000_000, 123_456_700, "1600000000.1234567"),
+            (5, 1, "5.000000001"),
+            (-1, 500_000_000, "-0.5"),
+            (-2, 999_999_999, "-1.000000001"),
+            (-2, 0, "-2"),
+            (i64::MIN, 1, "-9223372036854775807.999999999"),
+            (i64::MAX, 999_999_999, "9223372036854775807.999999999"),
+        ] {
+            let time = UnixTime { secs, nanos };
+            assert_eq!(format_time(time), text);
+            assert_eq!(parse_time(text.as_bytes()), Some(time));
+        }
     }
 }

@@ -41,3 +41,41 @@ pub fn classify(tar_name: &[u8]) -> Result<Whiteout, WhiteoutError> {
         _ => Ok(Whiteout::Of([&name[..start], target].concat())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gone(name: &str) -> Result<Option<String>, WhiteoutError> {
+        classify(name.as_bytes()).map(|whiteout| match whiteout {
+            Whiteout::No => None,
+            Whiteout::Of(path) => Some(String::from_utf8_lossy(&path).into_owned()),
+        })
+    }
+
+    #[test]
+    fn the_last_part_of_a_name_tells_what_is_gone() {
+        assert_eq!(gone(".wh.a"), Ok(Some("a".to_owned())));
+        assert_eq!(gone("Files/Windows/.wh.a.txt"), Ok(Some("Files/Windows/a.txt".to_owned())));
+        assert_eq!(gone("Files/.wh.d/"), Ok(Some("Files/d".to_owned())));
+        assert_eq!(gone("Files/.wh.a:stream"), Ok(Some("Files/a:stream".to_owned())));
+        assert_eq!(gone("Files/.wh...a"), Ok(Some("Files/..a".to_owned())));
+    }
+
+    #[test]
+    fn other_names_are_no_whiteouts() {
+        for name in ["", "/", "Files/a", ".wh", "a.wh.b", "Files/.wh.d/a", "Files/.WH.a"] {
+            assert_eq!(gone(name), Ok(None), "{name}");
+        }
+    }
+
+    #[test]
+    fn whiteouts_that_mean_nothing_are_refused() {
+        assert_eq!(gone("Files/.wh."), Err(WhiteoutError::Empty));
+        assert_eq!(gone("Files/.wh./"), Err(WhiteoutError::Empty));
+        assert_eq!(gone("Files/.wh.."), Err(WhiteoutError::Dots));
+        assert_eq!(gone("Files/.wh..."), Err(WhiteoutError::Dots));
+        assert_eq!(gone("Files/.wh..wh..opq"), Err(WhiteoutError::Reserved));
+        assert_eq!(gone(".wh..wh.plnk"), Err(WhiteoutError::Reserved));
+    }
+}

@@ -74,6 +74,18 @@ fn numbers_in_base_256_are_read_with_their_sign() {
 }
 
 #[test]
+fn checksums_of_signed_bytes_are_taken_too() {
+    let mut block = Block::ustar(b'0', "a", 0).put(1, &[0xe9]).bytes();
+    assert_eq!(refusal(&block), "accepted");
+    let text = std::str::from_utf8(&block[148..154]).unwrap();
+    let unsigned = u32::from_str_radix(text, 8).unwrap();
+    block[support::CHECKSUM].copy_from_slice(format!("{:06o}\0 ", unsigned - 256).as_bytes());
+    assert_eq!(refusal(&block), "accepted");
+    block[support::CHECKSUM].copy_from_slice(format!("{:06o}\0 ", unsigned - 255).as_bytes());
+    assert!(refusal(&block).contains("checksum"));
+}
+
+#[test]
 fn the_last_of_equal_records_counts_and_an_empty_one_takes_them_back() {
     let pairs =
         [("path", "x"), ("path", "y"), ("mtime", "5"), ("mtime", ""), ("atime", "no time"), ("atime", "1")];
