@@ -1,5 +1,8 @@
 //! What an entry says about Windows, as values (OCI image-spec, layer.md: `MSWINDOWS.*`; libarchive: `LIBARCHIVE.*`).
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
@@ -146,11 +149,13 @@ impl WindowsMeta {
                 b"ctime" if !value.is_empty() => meta.changed = parse_time(name, value)?,
                 _ => {
                     if let Some(attribute) = name.strip_prefix(key::EXTENDED_ATTRIBUTE) {
-                        meta.push_ea(attribute, decode(name, value)?);
+                        let (name, value) = (attribute.to_vec(), decode(name, value)?);
+                        meta.eas.push(ExtendedAttribute { flags: 0, name, value });
                     }
                 }
             }
         }
+        meta.eas = last_of_each_name(meta.eas);
         if let (None, Some(text)) = (&meta.security, sddl) {
             meta.security = Some(parse_sddl(text)?);
         }
@@ -187,14 +192,22 @@ impl WindowsMeta {
             if self.is_directory { FileAttributes::DIRECTORY } else { FileAttributes::from_bits(0) };
         self.attributes.unwrap_or(default)
     }
+}
 
-    fn push_ea(&mut self, name: &[u8], value: Vec<u8>) {
-        let attribute = ExtendedAttribute { flags: 0, name: name.to_vec(), value };
-        match self.eas.iter_mut().find(|other| other.name == name) {
-            Some(other) => *other = attribute,
-            None => self.eas.push(attribute),
+/// Of attributes with the same name the last, where the first was.
+fn last_of_each_name(all: Vec<ExtendedAttribute>) -> Vec<ExtendedAttribute> {
+    let mut places: HashMap<Vec<u8>, usize> = HashMap::new();
+    let mut kept: Vec<ExtendedAttribute> = Vec::with_capacity(all.len());
+    for attribute in all {
+        match places.entry(attribute.name.clone()) {
+            Entry::Occupied(place) => kept[*place.get()] = attribute,
+            Entry::Vacant(place) => {
+                place.insert(kept.len());
+                kept.push(attribute);
+            }
         }
     }
+    kept
 }
 
 fn text(bytes: &[u8]) -> String {
