@@ -1,12 +1,13 @@
 //! `cargo xtask`: chores of the project that need more than cargo, and no other language than Rust.
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stdout)] // A task talks to the person, or the CI job, who started it.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // A task talks to the person, or the CI job, who started it.
 
 #[cfg(unix)] // The peers, and the ways to measure, are those of Unix.
 mod bench;
 mod layers;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -29,8 +30,18 @@ enum Task {
     },
 }
 
-fn main() -> Result<()> {
-    match Task::parse() {
+fn main() -> ExitCode {
+    match run(Task::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    match task {
         Task::CheckLayers => layers::run(&workspace_root()?),
         #[cfg(unix)]
         Task::Bench(args) => bench::run(&workspace_root()?, &args),

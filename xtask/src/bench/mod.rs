@@ -27,7 +27,7 @@ use contest::Contest;
 use inputs::LayerFile;
 use inputs::layers::Shape;
 pub(crate) use measure::run_measured;
-use place::Place;
+use place::{Caches, Place};
 use report::Report;
 use targets::Target;
 
@@ -51,6 +51,9 @@ pub(crate) struct BenchArgs {
     /// Where to work, to choose the file system that is measured [default: the target directory].
     #[arg(long, global = true, value_name = "DIR")]
     dir: Option<PathBuf>,
+    /// Drop the system's caches before each run (as root).
+    #[arg(long, global = true)]
+    cold: bool,
     /// Layers to measure instead of made-up ones.
     #[arg(long, num_args = 1.., value_name = "FILE")]
     import: Vec<PathBuf>,
@@ -67,7 +70,8 @@ enum What {
 
 /// Measures, prints, and fails if a target was missed.
 pub(crate) fn run(root: &Path, args: &BenchArgs) -> Result<()> {
-    let place = Place::prepare(root, args.dir.as_deref())?;
+    let caches = if args.cold { Caches::Cold } else { Caches::Warm };
+    let place = Place::prepare(root, args.dir.as_deref(), caches)?;
     let rounds = if args.quick { 2 } else { args.rounds.max(1) };
     let mut report =
         Report { machine: &place.machine, rounds, contests: Vec::new(), sizes: Vec::new(), targets: None };
@@ -113,7 +117,7 @@ fn against_peers(
     }
     let entries = if args.quick { 10_000 } else { 100_000 };
     let lookup = lookup::stat_in_a_chain(place, entries, rounds * 4)?;
-    targets.extend(targets::lookup(&lookup, lookup::WARM));
+    targets.extend(targets::lookup(&lookup));
     contests.push(lookup);
     Ok(targets)
 }
@@ -124,14 +128,13 @@ fn files(place: &Place, args: &BenchArgs) -> Result<Vec<LayerFile>> {
         return args.import.iter().map(|path| LayerFile::given(path)).collect();
     }
     say("inputs");
-    let entries = if args.quick { args.entries.min(4_000) } else { args.entries };
+    let entries = if args.quick { args.entries.min(2_000) } else { args.entries };
     let mut files = inputs::in_all_forms(&place.cache, "base", Shape::Base, entries / 8)?;
     files.extend(inputs::in_all_forms(&place.cache, "packages", Shape::Packages, entries)?);
     Ok(files)
 }
 
 /// Tells a waiting person what goes on.
-#[allow(clippy::print_stderr)]
 fn say(what: &str) {
     eprintln!("... {what}");
 }

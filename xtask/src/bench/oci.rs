@@ -20,8 +20,9 @@ pub(super) fn make_layout(directory: &Path, layer: &LayerFile, diff_id: &str) ->
     fs::create_dir_all(&blobs).with_context(failed)?;
     fs::write(directory.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).with_context(failed)?;
     let layer = layer_blob(&blobs, layer).with_context(failed)?;
+    // Not what it is: umoci unpacks for Linux only.
     let config = json!({
-        "architecture": "amd64", "os": "windows", "config": {},
+        "architecture": "amd64", "os": "linux", "config": {},
         "rootfs": {"type": "layers", "diff_ids": [diff_id]}
     });
     let config = blob(&blobs, "application/vnd.oci.image.config.v1+json", &config).with_context(failed)?;

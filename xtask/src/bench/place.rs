@@ -29,18 +29,30 @@ pub(super) struct Machine {
     processors: usize,
     kernel: String,
     file_system: String,
-    /// Whether each run starts with cold caches, which takes root.
-    cold_caches: bool,
+    /// What each run finds in memory.
+    caches: Caches,
     /// Peers that are installed, with their versions.
     peers: Vec<String>,
 }
 
+/// What a run finds in memory when it begins.
+///
+/// Cold caches are the harder case for everybody, and hardest for who touches many files: to leave them warm is the
+/// comparison that favours the peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Caches {
+    /// Whatever the runs before left there.
+    Warm,
+    /// Nothing but the input of an import. Takes root.
+    Cold,
+}
+
 impl std::fmt::Display for Machine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let caches = if self.cold_caches {
-            "caches dropped before each run, inputs of imports read ahead"
-        } else {
-            "caches as they are (dropping them takes root)"
+        let caches = match self.caches {
+            Caches::Warm => "caches as they are",
+            Caches::Cold => "caches dropped before each run, inputs of imports read ahead",
         };
         writeln!(f, "{} processors, Linux {}, {}; {caches}", self.processors, self.kernel, self.file_system)?;
         write!(f, "peers: {}", self.peers.join(", "))
@@ -69,10 +81,11 @@ impl Peer {
         }
     }
 
-    /// The first line of what it says about its version, if it is the tool that is meant.
+    /// What it says about its version, if it is the tool that is meant.
     fn version(self) -> Option<String> {
         let said = first_line(Command::new(self.program()).arg("--version"))?;
-        (self != Self::GnuTar || said.contains("GNU tar")).then_some(said)
+        let version = said.split(" - ").next().unwrap_or(&said).trim_matches(['*', ' ']).to_owned();
+        (self != Self::GnuTar || version.contains("GNU tar")).then_some(version)
     }
 
     /// Whether it can be run.
@@ -83,7 +96,10 @@ impl Peer {
 
 impl Place {
     /// Builds the program and makes an empty directory below `directory`, or below the target directory.
-    pub(super) fn prepare(root: &Path, directory: Option<&Path>) -> Result<Self> {
+    pub(super) fn prepare(root: &Path, directory: Option<&Path>, caches: Caches) -> Result<Self> {
+        if caches == Caches::Cold {
+            drop_caches()?;
+        }
         let winlayer = build(root)?;
         let target = winlayer.ancestors().nth(2).context("cargo puts binaries below its target directory")?;
         let cache = target.join("bench");
@@ -95,15 +111,15 @@ impl Place {
             processors: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             kernel: first_line(Command::new("uname").arg("-r")).unwrap_or_default(),
             file_system: file_system(&work),
-            cold_caches: drop_caches().is_ok(),
+            caches,
             peers: Peer::ALL.into_iter().filter_map(Peer::version).collect(),
         };
         Ok(Self { winlayer, cache, work, machine })
     }
 
-    /// Whether caches can be dropped and files given to others.
-    pub(super) fn is_root(&self) -> bool {
-        self.machine.cold_caches
+    /// What each run finds in memory.
+    pub(super) fn caches(&self) -> Caches {
+        self.machine.caches
     }
 
     /// A path in the working directory, as text for a command line.
@@ -140,10 +156,10 @@ impl Place {
     /// Lets the disk finish what it was asked to do, and forgets what it holds where that is allowed.
     pub(super) fn settle(&self) -> Result<()> {
         Step::new(["sync"]).run()?;
-        if self.machine.cold_caches {
-            drop_caches()?;
+        match self.machine.caches {
+            Caches::Warm => Ok(()),
+            Caches::Cold => drop_caches(),
         }
-        Ok(())
     }
 }
 
@@ -161,8 +177,14 @@ pub(super) fn read_ahead(path: &Path) -> Result<()> {
     Ok(())
 }
 
-fn drop_caches() -> io::Result<()> {
+fn drop_caches() -> Result<()> {
     fs::write("/proc/sys/vm/drop_caches", "3")
+        .context("cannot drop the system's caches, which takes root and Linux")
+}
+
+/// Whether this process may do what it likes with the owners of files.
+pub(super) fn is_root() -> bool {
+    first_line(Command::new("id").arg("-u")).is_some_and(|user| user == "0")
 }
 
 fn first_line(command: &mut Command) -> Option<String> {

@@ -3,8 +3,8 @@
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+use super::inputs;
 use super::inputs::layers::{Shape, small_file};
-use super::inputs::{self};
 use super::measure::measure;
 use super::place::{Place, read_ahead};
 use super::series::Series;

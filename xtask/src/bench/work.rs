@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::contest::{self, Contender, Contest};
 use super::inputs::{Form, LayerFile};
 use super::measure::Step;
-use super::place::{Peer, Place, read_ahead};
+use super::place::{Peer, Place, is_root, read_ahead};
 use super::{WINLAYER, oci};
 
 /// The name of GNU tar's series.
@@ -88,7 +88,7 @@ fn unpackers(place: &Place, file: &LayerFile, facts: &Facts) -> Result<Vec<(&'st
     if Peer::Umoci.is_installed() && file.form != Form::Zstd {
         oci::make_layout(&place.work.join("image"), file, &facts.diff_id)?;
         let (image, bundle) = (format!("{}:bench", place.path("image")), format!("{tree}/bundle"));
-        let arguments: &[&str] = if place.is_root() {
+        let arguments: &[&str] = if is_root() {
             &["umoci", "unpack", "--image", &image, &bundle]
         } else {
             &["umoci", "unpack", "--rootless", "--image", &image, &bundle]
