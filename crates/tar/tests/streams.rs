@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use winlayer_backup::{StreamAttributes, StreamHeader, StreamId};
 use winlayer_meta::attributes::FileAttributes;
 use winlayer_meta::filetime::{FileTime, UnixTime};
-use winlayer_tar::stream::{FileId, FileInfo, LayerReader, LayerWriter, Links, Step, append_file};
+use winlayer_tar::stream::{FileId, FileInfo, LayerReader, LayerWriter, Links, Step, append_file, data_size};
 use winlayer_tar::{EntryType, Header, Reader, Writer};
 
 /// An entry, its data, and its alternate streams.
@@ -193,7 +193,7 @@ fn alternate_streams_of_a_directory_with_a_trailing_slash_are_found() {
     let mut layer = LayerReader::new(Reader::new(&tar[..]));
     let mut stream = Vec::new();
     layer.next_step().unwrap();
-    layer.write_backup_stream(&mut stream).unwrap();
+    assert_eq!(layer.write_backup_stream(&mut stream).unwrap(), [b"Files/d:s"]);
     assert_eq!(stream, backup(&[(alternate("s", 1), b"x")]));
     let Some(Step::Add(next)) = layer.next_step().unwrap() else { panic!("a file is left") };
     assert_eq!(next.name, b"Files/d/f");
@@ -244,6 +244,34 @@ fn what_a_tar_cannot_hold_is_refused_by_name_and_leaves_nothing() {
         let message = result.unwrap_err().to_string();
         assert!(message.contains(expected), "{message}");
         assert_eq!(names(&tar.finish().unwrap()), [""; 0]);
+    }
+}
+
+#[test]
+fn the_size_of_a_file_is_known_from_its_backup_stream() {
+    let sparse =
+        |id, size| StreamHeader { attributes: StreamAttributes::SPARSE, ..StreamHeader::new(id, size) };
+    let end = 70_000_u64.to_le_bytes();
+    for (streams, size) in [
+        (vec![], 0),
+        (vec![(StreamHeader::new(StreamId::OBJECT_ID, 1), &b"x"[..])], 0),
+        (vec![(alternate("s", 1), b"x"), (StreamHeader::new(StreamId::DATA, 3), b"abc")], 3),
+        (vec![(sparse(StreamId::DATA, 3), b"abc")], 3),
+        (vec![(sparse(StreamId::DATA, 0), b""), (sparse(StreamId::SPARSE_BLOCK, 8), &end)], 70_000),
+    ] {
+        assert_eq!(data_size(Cursor::new(backup(&streams))).unwrap(), size);
+    }
+    assert!(data_size(Cursor::new([0; 3])).is_err());
+}
+
+#[test]
+fn plain_files_have_the_data_that_they_announce() {
+    let mut layer = LayerWriter::new(Vec::new());
+    layer.add_data(&info("Hives/a", 0x20, 3), &b"abc"[..]).unwrap();
+    assert_eq!(names(&layer.finish().unwrap()), ["Hives/a"]);
+    for data in [&b"ab"[..], b"abcd"] {
+        let error = LayerWriter::new(Vec::new()).add_data(&info("Hives/a", 0x20, 3), data).unwrap_err();
+        assert!(error.to_string().starts_with("entry \"Hives/a\": "), "{error}");
     }
 }
 

@@ -11,8 +11,17 @@ use crate::entry::{EntryType, RawEntry};
 use crate::reader::Reader;
 use crate::windows::{MetaError, WindowsMeta};
 
+/// What [`write_backup_stream`] read from the tar.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Converted {
+    /// The names of the entries that were alternate streams, as the tar has them.
+    pub streams: Vec<Vec<u8>>,
+    /// The entry behind them.
+    pub next: Option<Box<RawEntry>>,
+}
+
 /// Writes the backup stream of `entry`, which `tar` gave last and whose data were not read yet, and of the alternate
-/// streams that follow it. Gives the next entry that is not one of them.
+/// streams that follow it.
 ///
 /// `meta` is what [`WindowsMeta::from_entry`] made of the entry. Its security descriptor is passed on as it is.
 ///
@@ -23,22 +32,26 @@ pub fn write_backup_stream<R: Read, W: Write>(
     entry: &RawEntry,
     meta: &WindowsMeta,
     out: W,
-) -> Result<Option<Box<RawEntry>>, StreamError> {
+) -> Result<Converted, StreamError> {
     let mut stream = winlayer_backup::Writer::new(out);
     write_metadata(&mut stream, meta).map_err(|problem| problem.of(&entry.path))?;
     if entry.kind == EntryType::File {
         let header = StreamHeader::new(StreamId::DATA, entry.size);
         write_data(tar, &mut stream, &header).map_err(|problem| problem.of(&entry.path))?;
     }
+    let mut streams = Vec::new();
     while let Some(next) = tar.next_entry()? {
-        let Some(name) = alternate_stream(entry, &next) else { return Ok(Some(next)) };
+        let Some(name) = alternate_stream(entry, &next) else {
+            return Ok(Converted { streams, next: Some(next) });
+        };
         let header = StreamHeader {
             name: [&to_utf16(name).unwrap_or_else(|_| to_utf16_lossy(name))[..], &data_type()].concat(),
             ..StreamHeader::new(StreamId::ALTERNATE_DATA, next.size)
         };
         write_data(tar, &mut stream, &header).map_err(|problem| problem.of(&next.path))?;
+        streams.push(next.path);
     }
-    Ok(None)
+    Ok(Converted { streams, next: None })
 }
 
 /// `:STREAM` if `next` is an alternate stream of `entry`.

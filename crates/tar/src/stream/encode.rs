@@ -51,6 +51,48 @@ pub fn append_file<W: Write>(
     append(tar, &name, info, backup_stream).map_err(|problem| problem.of(&name))
 }
 
+/// How many bytes of main data the file of a backup stream has, holes included; reads to the end of them.
+///
+/// # Errors
+/// The backup stream is damaged up to there, or reading fails.
+pub fn data_size(backup_stream: impl Read + Seek) -> Result<u64, StreamError> {
+    let mut stream = Stream::new(BufReader::with_capacity(BUFFER, backup_stream));
+    size_of_data(&mut stream).map_err(|problem| StreamError { problem, entry: None })
+}
+
+fn size_of_data<R: Read + Seek>(stream: &mut Stream<R>) -> Result<u64, StreamProblem> {
+    while let Some(header) = stream.next_header()? {
+        match header.id {
+            StreamId::DATA if header.size == 0 && header.is_sparse() => return sparse_size(stream, &header),
+            StreamId::DATA => return Ok(header.size),
+            _ => stream.seek_past_data()?,
+        }
+    }
+    Ok(0)
+}
+
+fn sparse_size<R: Read + Seek>(stream: &mut Stream<R>, header: &StreamHeader) -> Result<u64, StreamProblem> {
+    let mut ranges = stream.ranges(header);
+    while ranges.next_range()?.is_some() {}
+    Ok(ranges.file_size().unwrap_or_default())
+}
+
+/// Appends a file that has data only.
+pub(super) fn append_data<W: Write>(
+    tar: &mut Writer<W>,
+    info: &FileInfo,
+    mut data: impl Read,
+) -> Result<(), StreamError> {
+    let name = with_slashes(&info.name);
+    let header = Header { mode: mode::REGULAR, ..basic_header(name.clone(), info) };
+    tar.write_header(&header)?;
+    let copied = io::copy(&mut data, tar).map_err(|error| StreamProblem::Io(error).of(&name))?;
+    if copied < info.size {
+        return Err(StreamProblem::SizeMismatch { size: info.size, found: copied }.of(&name));
+    }
+    Ok(())
+}
+
 /// Appends a hard link to a file that the tar has already. Data and security are the file's.
 pub(super) fn append_hard_link<W: Write>(
     tar: &mut Writer<W>,
@@ -158,9 +200,7 @@ impl Found {
         size: u64,
     ) -> Result<(), StreamProblem> {
         let found = if header.size == 0 && header.is_sparse() && size > 0 {
-            let mut ranges = stream.ranges(header);
-            while ranges.next_range()?.is_some() {}
-            ranges.file_size().unwrap_or_default()
+            sparse_size(stream, header)?
         } else {
             stream.seek_past_data()?;
             header.size

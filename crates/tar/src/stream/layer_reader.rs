@@ -77,17 +77,19 @@ impl<R: Read> LayerReader<R> {
         self.unread.as_ref()
     }
 
-    /// Writes the backup stream of the file that the last step adds.
+    /// Writes the backup stream of the file that the last step adds. Gives the names of the entries that were its
+    /// alternate streams, unchecked.
     ///
     /// # Errors
     /// As [`write_backup_stream`]; or the last step adds no file, or its stream was written already.
-    pub fn write_backup_stream(&mut self, out: impl Write) -> Result<(), StreamError> {
+    pub fn write_backup_stream(&mut self, out: impl Write) -> Result<Vec<Vec<u8>>, StreamError> {
         let (Some(entry), Some(meta)) = (&self.current, self.unread.take()) else {
             return Err(StreamError { problem: StreamProblem::NoFile, entry: None });
         };
-        self.next = write_backup_stream(&mut self.tar, entry, &meta, out)?;
-        self.at_end = self.next.is_none();
-        Ok(())
+        let converted = write_backup_stream(&mut self.tar, entry, &meta, out)?;
+        self.at_end = converted.next.is_none();
+        self.next = converted.next;
+        Ok(converted.streams)
     }
 
     /// Gives the main data of the file that the last step adds, instead of its backup stream. Alternate streams that

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{Read, Seek, Write};
 
 use super::FileInfo;
-use super::encode::{append_file, append_hard_link, with_slashes};
+use super::encode::{append_data, append_file, append_hard_link, with_slashes};
 use super::error::StreamError;
 use crate::encode::Header;
 use crate::writer::{WriteError, Writer};
@@ -53,6 +53,14 @@ impl<W: Write> LayerWriter<W> {
         append_file(&mut self.tar, info, backup_stream)?;
         self.first_names.insert(id, with_slashes(&info.name));
         Ok(())
+    }
+
+    /// Adds a plain file, which has data only: `info.size` bytes of them.
+    ///
+    /// # Errors
+    /// There are more or less data, the tar cannot hold the name, or reading or writing fails.
+    pub fn add_data(&mut self, info: &FileInfo, data: impl Read) -> Result<(), StreamError> {
+        append_data(&mut self.tar, info, data)
     }
 
     /// Adds a whiteout: what parent layers have at this path is gone.

@@ -19,8 +19,8 @@ mod error;
 mod layer_reader;
 mod layer_writer;
 
-pub use decode::write_backup_stream;
-pub use encode::append_file;
+pub use decode::{Converted, write_backup_stream};
+pub use encode::{append_file, data_size};
 pub use error::{StreamError, StreamProblem};
 pub use layer_reader::{LayerReader, Step};
 pub use layer_writer::{FileId, LayerWriter, Links};

@@ -64,7 +64,8 @@ fn convert(
     if theirs["fileinfo"].is_object() {
         compare_info(entry, &info, theirs, rules)?;
     }
-    Ok(write_backup_stream(reader, entry, &meta, stream).map_err(|error| error.to_string()))
+    let converted = write_backup_stream(reader, entry, &meta, stream);
+    Ok(converted.map(|converted| converted.next).map_err(|error| error.to_string()))
 }
 
 /// Compares what is known besides the stream.
