@@ -4,6 +4,7 @@
 //! replay any prefix of the operations onto a model disk on which unsynced data are lost, torn or reordered.
 
 use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +43,9 @@ pub enum Op {
     /// A directory was removed with all that lies in it, in any order.
     RemoveTree(PathBuf),
 }
+
+/// The end of the name of a file that is to replace another. One that was left behind is of no use.
+pub const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// Watches what a [`Disk`] does.
 pub trait Recorder: Send + Sync {
@@ -113,7 +117,9 @@ impl Disk {
     /// An operating system error that names the path; the old content is then still there.
     pub fn replace_file(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.tmp", std::process::id()));
+        // Nobody else has this name: neither another thread, nor a process of this number in another container, nor one
+        // that was killed before it could rename.
+        name.push(format!(".{:016x}{TEMPORARY_SUFFIX}", RandomState::new().hash_one(std::process::id())));
         let temporary = path.with_file_name(name);
         let result = self.write_file(&temporary, bytes).and_then(|()| self.rename(&temporary, path));
         if result.is_err() {

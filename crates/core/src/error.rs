@@ -116,10 +116,10 @@ impl Error {
         self
     }
 
-    /// Names the tar entry, by the path that the tar gives it.
+    /// Names the tar entry, by the path that the tar gives it; the middle of a very long one is left out.
     #[must_use]
     pub fn entry(mut self, path: &[u8]) -> Self {
-        self.0.entry.get_or_insert_with(|| String::from_utf8_lossy(path).into_owned());
+        self.0.entry.get_or_insert_with(|| shortened(path));
         self
     }
 
@@ -158,6 +158,17 @@ impl Error {
     pub fn advice(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
+}
+
+/// A path that fits a message.
+fn shortened(path: &[u8]) -> String {
+    /// How much is kept of each end, in bytes.
+    const END: usize = 120;
+    if path.len() <= 3 * END {
+        return String::from_utf8_lossy(path).into_owned();
+    }
+    let [first, last] = [&path[..END], &path[path.len() - END..]].map(String::from_utf8_lossy);
+    format!("{first}…{last}")
 }
 
 /// Sorts an operating system error into our kinds.
@@ -224,6 +235,16 @@ mod tests {
         let error = Error::corrupt("x").stage("index").stage("import").hint("first").hint("second");
         assert_eq!(error.to_string(), "index: x");
         assert_eq!(error.advice(), Some("first"));
+    }
+
+    #[test]
+    fn the_middle_of_a_very_long_path_is_left_out() {
+        let path = format!("Files/{}end", "n/".repeat(16_000));
+        let line = Error::invalid("x").entry(path.as_bytes()).to_string();
+        assert!(
+            line.len() < 300 && line.starts_with("entry \"Files/n/") && line.ends_with("n/end\": x"),
+            "{line}"
+        );
     }
 
     #[test]

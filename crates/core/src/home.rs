@@ -10,6 +10,7 @@
 //! Locks are advisory file locks: they vanish with the process that holds them. Readers take none.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::chain::Chain;
 use crate::durable::Disk;
@@ -227,13 +228,29 @@ impl Home {
     /// # Errors
     /// [`ErrorKind::Busy`] if another process (or thread) has it.
     pub fn lock(&self, id: &LayerId, mode: LockMode) -> Result<FileLock> {
+        /// A lock that is being given back, or that is held only to look whether it is free, is gone sooner.
+        const PATIENCE: Duration = Duration::from_millis(100);
+        let start = Instant::now();
+        loop {
+            if let Some(lock) = self.lock_if_free(id, mode)? {
+                return Ok(lock);
+            }
+            if start.elapsed() > PATIENCE {
+                return Err(Error::new(ErrorKind::Busy, "another process is working on this layer")
+                    .layer(id)
+                    .hint("wait for it to finish; locks of processes that died are gone by themselves"));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Takes the lock of a layer if nobody has it at this moment.
+    ///
+    /// # Errors
+    /// An operating system error that names the path.
+    pub fn lock_if_free(&self, id: &LayerId, mode: LockMode) -> Result<Option<FileLock>> {
         let path = self.root.join(format!("{LOCK_PREFIX}{id}"));
-        let taken = FileLock::try_take(&path, mode).map_err(|e| Error::io("lock", &path, e).layer(id))?;
-        taken.ok_or_else(|| {
-            Error::new(ErrorKind::Busy, "another process is working on this layer")
-                .layer(id)
-                .hint("wait for it to finish; locks of processes that died are gone by themselves")
-        })
+        FileLock::try_take(&path, mode).map_err(|e| Error::io("lock", &path, e).layer(id))
     }
 }
 

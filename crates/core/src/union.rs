@@ -6,10 +6,12 @@
 //! directory is spelled as the lowest layer that takes part spells it and described by the nearest layer with an entry
 //! of its own; everything else is spelled and described by the nearest layer.
 
+use std::ops::Range;
+
 use winlayer_meta::name;
 
 use crate::change::{Change, ChangeKind};
-use crate::path::{LayerPath, file_name};
+use crate::path::{LayerPath, MAX_PATH_UNITS, file_name};
 use crate::view::{EntryKind, LayerView, LinkTarget, RowId};
 
 /// An entry of one layer of a chain.
@@ -50,11 +52,22 @@ pub struct Union<V> {
     layers: Vec<V>,
 }
 
+/// An entry that takes part in a name, and the first row behind all that lies in it. Views are untrusted: `end` is never
+/// behind the end of the directory that the entry was found in, so that going down always comes to an end.
+#[derive(Debug, Clone, Copy)]
+struct Member {
+    place: Place,
+    end: RowId,
+}
+
 /// A name in one directory of the union, with the entries that take part, nearest first. More than one only for
 /// directories.
 struct Visible {
-    places: Vec<Place>,
+    members: Vec<Member>,
 }
+
+/// No path is longer than this in bytes: each of its UTF-16 units takes at most three.
+const MAX_PATH_BYTES: usize = 3 * MAX_PATH_UNITS;
 
 /// One directory on the way of a walk: the names in it that are still to come, and the length of its path.
 struct Frame {
@@ -69,6 +82,13 @@ pub enum Descend {
     Into,
     /// Passes it by.
     Past,
+}
+
+impl Member {
+    /// The rows of what lies in it.
+    fn inside(self) -> Range<u32> {
+        self.place.row.0.saturating_add(1)..self.end.0
+    }
 }
 
 impl<V: LayerView> Union<V> {
@@ -98,8 +118,8 @@ impl<V: LayerView> Union<V> {
         let mut found: Option<Visible> = None;
         let mut spelled = Vec::with_capacity(path.len());
         for end in component_ends(path) {
-            let within = found.as_ref().map(|directory| directory.places.as_slice());
-            if within.is_some_and(|places| !self.kind(places[0]).is_directory()) {
+            let within = found.as_ref().map(|directory| directory.members.as_slice());
+            if within.is_some_and(|members| !self.kind(members[0].place).is_directory()) {
                 return None;
             }
             let visible = self.find_child(first, within, &path[..end])?;
@@ -112,59 +132,69 @@ impl<V: LayerView> Union<V> {
         Some((found?, spelled))
     }
 
-    /// The visible entry with this path, given the places of the directory that it lies in (`None`: the top).
-    fn find_child(&self, first: usize, within: Option<&[Place]>, path: &[u8]) -> Option<Visible> {
-        let look = |layer: usize| self.layers[layer].find(path).map(|row| Place { layer, row });
+    /// The visible entry with this path, given the members of the directory that it lies in (`None`: the top).
+    fn find_child(&self, first: usize, within: Option<&[Member]>, path: &[u8]) -> Option<Visible> {
+        let look = |layer: usize, rows: Range<u32>| {
+            let row = self.layers[layer].find(path).filter(|row| rows.contains(&row.0))?;
+            Some(self.member(layer, row, rows.end))
+        };
         match within {
-            None => self.visible((first..self.layers.len()).filter_map(look)),
-            Some(places) => self.visible(places.iter().filter_map(|place| look(place.layer))),
+            None => {
+                let layers = first..self.layers.len();
+                self.visible(layers.filter_map(|layer| look(layer, 0..self.layers[layer].len())))
+            }
+            Some(members) => {
+                self.visible(members.iter().filter_map(|member| look(member.place.layer, member.inside())))
+            }
         }
     }
 
+    fn member(&self, layer: usize, row: RowId, end: u32) -> Member {
+        let end = RowId(self.layers[layer].subtree_end(row).0.min(end));
+        Member { place: Place { layer, row }, end }
+    }
+
     /// The entries that take part in a name, given all entries for it, nearest first; `None` if it is not visible.
-    fn visible(&self, mut candidates: impl Iterator<Item = Place>) -> Option<Visible> {
+    fn visible(&self, mut candidates: impl Iterator<Item = Member>) -> Option<Visible> {
         let nearest = candidates.next()?;
-        let mut places = vec![nearest];
-        match self.kind(nearest) {
+        let mut members = vec![nearest];
+        match self.kind(nearest.place) {
             EntryKind::Whiteout => return None,
-            kind if !kind.is_directory() => return Some(Visible { places }),
-            _ if self.replaces(nearest) => {}
+            kind if !kind.is_directory() => return Some(Visible { members }),
+            _ if self.replaces(nearest.place) => {}
             _ => {
-                for place in candidates.take_while(|place| self.kind(*place).is_directory()) {
-                    places.push(place);
-                    if self.replaces(place) {
+                for member in candidates.take_while(|member| self.kind(member.place).is_directory()) {
+                    members.push(member);
+                    if self.replaces(member.place) {
                         break;
                     }
                 }
             }
         }
-        places.iter().any(|place| self.is_more_than_whiteouts(*place)).then_some(Visible { places })
-    }
-
-    /// Whether a directory is there by its own right: not merely as the way to a whiteout.
-    fn is_more_than_whiteouts(&self, place: Place) -> bool {
-        let layer = &self.layers[place.layer];
-        let real = |kind| !matches!(kind, EntryKind::Whiteout | EntryKind::ImplicitDirectory);
-        real(layer.kind(place.row))
-            || (place.row.0..layer.subtree_end(place.row).0).any(|row| real(layer.kind(RowId(row))))
+        // A directory must be there by its own right: not merely as the way to a whiteout.
+        let shows = |place: Place| !self.layers[place.layer].shows_nothing(place.row);
+        members.iter().any(|member| shows(member.place)).then_some(Visible { members })
     }
 
     /// All visible names of a directory (or of the top), in tree order.
-    fn names_in(&self, within: Option<&[Place]>) -> Vec<Visible> {
-        let mut entries: Vec<Place> = Vec::new();
-        let mut add = |layer: usize, directory: Option<RowId>| {
-            entries.extend(self.layers[layer].children(directory).map(|row| Place { layer, row }));
+    fn names_in(&self, within: Option<&[Member]>) -> Vec<Visible> {
+        let mut entries: Vec<Member> = Vec::new();
+        let mut add = |layer: usize, rows: Range<u32>| {
+            let end = rows.end;
+            let children = self.layers[layer].children_within(rows);
+            entries.extend(children.map(|row| self.member(layer, row, end)));
         };
         match within {
-            None => (0..self.layers.len()).for_each(|layer| add(layer, None)),
-            Some(places) => places.iter().for_each(|place| add(place.layer, Some(place.row))),
+            None => (0..self.layers.len()).for_each(|layer| add(layer, 0..self.layers[layer].len())),
+            Some(members) => members.iter().for_each(|member| add(member.place.layer, member.inside())),
         }
-        if within.is_none_or(|places| places.len() > 1) {
+        let name = |member: &Member| self.name(member.place);
+        if within.is_none_or(|members| members.len() > 1) {
             // Stable: entries of one name stay nearest first.
-            entries.sort_by(|a, b| name::fold_cmp(self.name(*a), self.name(*b)));
+            entries.sort_by(|a, b| name::fold_cmp(name(a), name(b)));
         }
         entries
-            .chunk_by(|a, b| name::fold_eq(self.name(*a), self.name(*b)))
+            .chunk_by(|a, b| name::fold_eq(name(a), name(b)))
             .filter_map(|same_name| self.visible(same_name.iter().copied()))
             .collect()
     }
@@ -189,7 +219,7 @@ impl<V: LayerView> Union<V> {
         if show(&first) == Descend::Past || first.kind != NodeKind::Directory {
             return;
         }
-        let names = self.names_in(Some(&visible.places)).into_iter();
+        let names = self.names_in(Some(&visible.members)).into_iter();
         let mut stack = vec![Frame { names, path_len: path.len() }];
         while let Some(frame) = stack.last_mut() {
             path.truncate(frame.path_len);
@@ -199,9 +229,12 @@ impl<V: LayerView> Union<V> {
             };
             path.push(b'/');
             path.extend_from_slice(self.spelling(&visible));
+            if path.len() > MAX_PATH_BYTES {
+                continue;
+            }
             let Some(node) = self.node(path.clone(), &visible) else { continue };
             if show(&node) == Descend::Into && node.kind == NodeKind::Directory {
-                let names = self.names_in(Some(&visible.places)).into_iter();
+                let names = self.names_in(Some(&visible.members)).into_iter();
                 stack.push(Frame { names, path_len: path.len() });
             }
         }
@@ -220,17 +253,20 @@ impl<V: LayerView> Union<V> {
         let Some(layer) = self.layers.first() else { return Vec::new() };
         let mut changes = Vec::new();
         // The directories on the way to the current row: where each ends, and what takes part in it below.
-        let mut open: Vec<(RowId, Vec<Place>)> = Vec::new();
+        let mut open: Vec<(RowId, Vec<Member>)> = Vec::new();
         for row in (0..layer.len()).map(RowId) {
             while open.pop_if(|(end, _)| *end <= row).is_some() {}
             let below = match open.last() {
                 None => self.find_child(1, None, layer.path(row)),
-                Some((_, places)) => self.find_child(1, Some(places), layer.path(row)),
+                Some((_, members)) => self.find_child(1, Some(members), layer.path(row)),
             };
             let existed = below.is_some();
             if layer.kind(row).is_directory() {
-                let joined = below.filter(|visible| self.kind(visible.places[0]).is_directory());
-                open.push((layer.subtree_end(row), joined.map(|visible| visible.places).unwrap_or_default()));
+                let joined = below.filter(|visible| self.kind(visible.members[0].place).is_directory());
+                open.push((
+                    layer.subtree_end(row),
+                    joined.map(|visible| visible.members).unwrap_or_default(),
+                ));
             }
             let kind = match layer.kind(row) {
                 EntryKind::ImplicitDirectory => continue,
@@ -268,9 +304,10 @@ impl<V: LayerView> Union<V> {
     }
 
     fn node(&self, path: Vec<u8>, visible: &Visible) -> Option<Node> {
-        let nearest = visible.places[0];
-        let described_by = |place: &&Place| self.kind(**place) != EntryKind::ImplicitDirectory;
-        let name_at = visible.places.iter().find(described_by).copied().unwrap_or(nearest);
+        let nearest = visible.members[0].place;
+        let described_by = |place: &Place| self.kind(*place) != EntryKind::ImplicitDirectory;
+        let mut places = visible.members.iter().map(|member| member.place);
+        let name_at = places.find(described_by).unwrap_or(nearest);
         let at = self.follow_links(name_at)?;
         let kind = match self.kind(at) {
             EntryKind::Directory | EntryKind::ImplicitDirectory => NodeKind::Directory,
@@ -282,8 +319,8 @@ impl<V: LayerView> Union<V> {
 
     /// How the name is spelled: as the lowest layer that takes part does.
     fn spelling(&self, visible: &Visible) -> &[u8] {
-        let lowest = visible.places[visible.places.len() - 1];
-        self.name(lowest)
+        let lowest = visible.members[visible.members.len() - 1];
+        self.name(lowest.place)
     }
 
     fn name(&self, place: Place) -> &[u8] {

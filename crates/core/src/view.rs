@@ -1,6 +1,7 @@
 //! One layer as its entries in tree order: what an engine's index must offer so that chains can be merged over it.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Arc;
 
 use winlayer_meta::name;
@@ -66,6 +67,13 @@ pub trait LayerView {
     /// Where a [`EntryKind::HardLink`] leads.
     fn link_target(&self, row: RowId) -> Option<LinkTarget<'_>>;
 
+    /// Whether neither this entry nor anything below it shows by its own right: whiteouts and the way to them only.
+    fn shows_nothing(&self, row: RowId) -> bool {
+        let shows =
+            |row| !matches!(self.kind(RowId(row)), EntryKind::Whiteout | EntryKind::ImplicitDirectory);
+        !(row.0..self.subtree_end(row).0).any(shows)
+    }
+
     /// Whether there are no entries.
     fn is_empty(&self) -> bool {
         self.len() == 0
@@ -87,31 +95,31 @@ pub trait LayerView {
 
     /// The direct children of a directory, or the roots.
     fn children(&self, directory: Option<RowId>) -> Children<'_, Self> {
-        let (next, end) = match directory {
-            Some(row) => (row.0 + 1, self.subtree_end(row).0),
-            None => (0, self.len()),
-        };
-        Children { view: self, next, end }
+        match directory {
+            Some(row) => self.children_within(row.0.saturating_add(1)..self.subtree_end(row).0),
+            None => self.children_within(0..self.len()),
+        }
+    }
+
+    /// The entries of these rows that lie in no other of them.
+    fn children_within(&self, rows: Range<u32>) -> Children<'_, Self> {
+        Children { view: self, rows }
     }
 }
 
 /// Iterates over the direct children of a directory, in tree order.
 pub struct Children<'a, V: ?Sized> {
     view: &'a V,
-    next: u32,
-    end: u32,
+    rows: Range<u32>,
 }
 
 impl<V: LayerView + ?Sized> Iterator for Children<'_, V> {
     type Item = RowId;
 
     fn next(&mut self) -> Option<RowId> {
-        if self.next >= self.end {
-            return None;
-        }
-        let row = RowId(self.next);
+        let row = RowId(self.rows.next()?);
         // An index is untrusted: whatever it says, the iteration moves on.
-        self.next = self.view.subtree_end(row).0.max(row.0 + 1);
+        self.rows.start = self.view.subtree_end(row).0.max(self.rows.start);
         Some(row)
     }
 }
@@ -143,5 +151,9 @@ impl<V: LayerView + ?Sized> LayerView for Arc<V> {
 
     fn link_target(&self, row: RowId) -> Option<LinkTarget<'_>> {
         (**self).link_target(row)
+    }
+
+    fn shows_nothing(&self, row: RowId) -> bool {
+        (**self).shows_nothing(row)
     }
 }
