@@ -1,13 +1,15 @@
 //! Verify: is a layer still what came in? And rebuilding an index from its tar.
 
 use std::fmt;
+use std::io::Read;
 
-use memmap2::Mmap;
 use sha2::{Digest, Sha256};
-use winlayer_core::{CancelToken, Control, DiffId, Error, LayerId, Progress, Result, Sha256Digest};
+use winlayer_core::lock::LockMode;
+use winlayer_core::{Control, DiffId, Error, ErrorKind, LayerId, Progress, Result, Sha256Digest};
 
-use crate::import::TarScan;
-use crate::record::LayerRecord;
+use crate::import::{Scan, TarScan};
+use crate::index::{Contents, Parents};
+use crate::record::{LayerRecord, RECORD_FILE};
 use crate::{INDEX_FILE, Index, Store, mapping};
 
 /// Something that is wrong with a layer.
@@ -66,20 +68,54 @@ impl Store {
                 None
             }
         };
-        let tar = match mapping::map(&self.tar_path(id)) {
-            Ok(tar) => tar,
-            Err(error) => {
-                problems.push(Problem::Tar(error.to_string()));
-                return Ok(problems);
-            }
-        };
-        let found = hash(&tar, control)?;
-        if let Some(expected) = record.map(|record| record.diff_id).filter(|expected| *expected != found) {
-            problems.push(Problem::TarChanged { expected, found });
-            return Ok(problems);
+        match self.check_tar(id, record, control) {
+            Ok(found) => problems.extend(found),
+            Err(error) if error.kind() == ErrorKind::Cancelled => return Err(error.layer(id)),
+            Err(error) => problems.push(Problem::Tar(error.to_string())),
         }
-        problems.extend(self.verify_index(id, &tar, found));
         Ok(problems)
+    }
+
+    /// Reads the tar, by calls rather than through a mapping: a sector that cannot be read is then an error to tell and
+    /// not the end of the process.
+    fn check_tar(
+        &self,
+        id: &LayerId,
+        record: Option<LayerRecord>,
+        control: Control<'_>,
+    ) -> Result<Option<Problem>> {
+        let mut tar = self.open_tar(id)?;
+        let mut scan = TarScan::default();
+        let mut scanned = Ok(());
+        let total = tar.metadata().ok().map(|metadata| metadata.len());
+        let (found, tar_len) = read_through(&mut tar, total, control, |piece| {
+            if scanned.is_ok() {
+                scanned = scan.scan(piece);
+            }
+        })?;
+        if let Some(expected) = record.map(|record| record.diff_id).filter(|expected| *expected != found) {
+            return Ok(Some(Problem::TarChanged { expected, found }));
+        }
+        let fresh = scanned.and_then(|()| scan.end()).and_then(|()| index_of(scan, found, tar_len));
+        let (fresh, contents) = match fresh {
+            Ok(fresh) => fresh,
+            Err(error) => return Ok(Some(Problem::Tar(format!("its tar is not a layer: {error}")))),
+        };
+        let counts = |record: LayerRecord| (record.tar_bytes, record.entries, record.file_bytes);
+        if record.is_some_and(|r| counts(r) != (tar_len, contents.entries, contents.file_bytes)) {
+            return Ok(Some(Problem::Record(format!("{RECORD_FILE} does not say what the tar holds"))));
+        }
+        Ok(self.check_stored_index(id, &fresh))
+    }
+
+    fn check_stored_index(&self, id: &LayerId, fresh: &[u8]) -> Option<Problem> {
+        match Index::open(&self.home().folder(id).join(INDEX_FILE)) {
+            Err(error) => Some(Problem::Index(format!("cannot be used ({error})"))),
+            Ok(stored) if stored.as_bytes() != fresh => {
+                Some(Problem::Index("differs from its tar".to_owned()))
+            }
+            Ok(_) => None,
+        }
     }
 
     fn verify_chain(&self, id: &LayerId) -> Vec<Problem> {
@@ -92,20 +128,6 @@ impl Store {
         }
     }
 
-    fn verify_index(&self, id: &LayerId, tar: &[u8], diff_id: DiffId) -> Option<Problem> {
-        let fresh = match self.make_index(id, tar, diff_id) {
-            Ok(fresh) => fresh,
-            Err(error) => return Some(Problem::Tar(format!("its tar is not a layer: {error}"))),
-        };
-        match Index::open(&self.home().folder(id).join(INDEX_FILE)) {
-            Err(error) => Some(Problem::Index(format!("cannot be used ({error})"))),
-            Ok(stored) if stored.as_bytes() != fresh.as_slice() => {
-                Some(Problem::Index("differs from its tar".to_owned()))
-            }
-            Ok(_) => None,
-        }
-    }
-
     /// Makes the index of a layer from its tar again, and puts it in place where that is possible.
     ///
     /// # Errors
@@ -115,43 +137,66 @@ impl Store {
         let diff_id = LayerRecord::read(&self.home().folder(id)).map(|record| record.diff_id);
         let diff_id = match diff_id {
             Ok(diff_id) => diff_id,
-            Err(_) => hash(&tar, Control::none())?,
+            Err(_) => read_through(&mut &tar[..], None, Control::none(), |_| {})?.0,
         };
-        let bytes = self.make_index(id, &tar, diff_id).map_err(|e| {
+        let mut scan = TarScan::default();
+        let made = scan.scan_mapped(&tar).and_then(|()| index_of(scan, diff_id, tar.len() as u64));
+        let (bytes, _) = made.map_err(|e| {
             Error::corrupt(format!("cannot rebuild the index: {e}"))
                 .layer(id)
                 .hint("remove the layer and import it again")
         })?;
-        let path = self.home().folder(id).join(INDEX_FILE);
-        if let Err(error) = self.home().disk().replace_file(&path, &bytes) {
-            // A home that cannot be written to can still be looked into.
-            tracing::info!("the rebuilt index is not kept: {error}");
-        }
+        self.keep_index(id, &bytes);
         Index::from_bytes(bytes).map_err(|e| e.layer(id))
     }
 
-    fn make_index(&self, id: &LayerId, tar: &[u8], diff_id: DiffId) -> Result<Vec<u8>> {
-        let mut scan = TarScan::default();
-        scan.scan_mapped(tar)?;
-        let parents = self.union_of(&self.home().chain(id)?)?;
-        let mut bytes = Vec::new();
-        scan.builder.write(&parents, diff_id, tar.len() as u64, &mut |piece| {
-            bytes.extend_from_slice(piece);
-            Ok(())
-        })?;
-        Ok(bytes)
+    /// Puts an index in place, if nobody works on the layer and the home can be written to; it can be looked into in any
+    /// case.
+    fn keep_index(&self, id: &LayerId, bytes: &[u8]) {
+        let path = self.home().folder(id).join(INDEX_FILE);
+        let kept = match self.home().lock_if_free(id, LockMode::Exclusive) {
+            Ok(Some(_lock)) => self.home().disk().replace_file(&path, bytes),
+            Ok(None) => return,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = kept {
+            tracing::info!("the rebuilt index is not kept: {error}");
+        }
     }
 }
 
-fn hash(tar: &Mmap, control: Control<'_>) -> Result<DiffId> {
-    const PIECE: usize = 4 << 20;
-    let cancel: &CancelToken = control.cancel;
+/// The index that a scanned tar gives.
+fn index_of(scan: TarScan, diff_id: DiffId, tar_len: u64) -> Result<(Vec<u8>, Contents)> {
+    let mut bytes = Vec::new();
+    let parents = Parents::<Index>::Trusted;
+    let contents = scan.builder.write(parents, diff_id, tar_len, &mut |piece| {
+        bytes.extend_from_slice(piece);
+        Ok(())
+    })?;
+    Ok((bytes, contents))
+}
+
+/// Reads all of a tar and gives its digest and length.
+fn read_through(
+    tar: &mut dyn Read,
+    total: Option<u64>,
+    control: Control<'_>,
+    mut see: impl FnMut(&[u8]),
+) -> Result<(DiffId, u64)> {
+    let mut buffer = vec![0; 1 << 20];
     let mut hash = Sha256::new();
-    for (number, piece) in tar.chunks(PIECE).enumerate() {
-        cancel.check()?;
-        hash.update(piece);
-        let done = (number * PIECE + piece.len()) as u64;
-        control.progress.update(Progress { stage: "verify", done, total: Some(tar.len() as u64) });
+    let mut done = 0;
+    loop {
+        control.cancel.check()?;
+        let n = match tar.read(&mut buffer) {
+            Ok(0) => return Ok((DiffId(Sha256Digest(hash.finalize().into())), done)),
+            Ok(n) => n,
+            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(Error::io_stream(&format!("read its tar at byte {done}"), e)),
+        };
+        see(&buffer[..n]);
+        hash.update(&buffer[..n]);
+        done += n as u64;
+        control.progress.update(Progress { stage: "verify", done, total });
     }
-    Ok(DiffId(Sha256Digest(hash.finalize().into())))
 }

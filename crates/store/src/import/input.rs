@@ -3,11 +3,15 @@
 use std::io::{BufRead, Read};
 use std::sync::mpsc::{Receiver, Sender, SyncSender};
 
+use flate2::bufread::GzDecoder;
 use sha2::{Digest, Sha256};
 use winlayer_core::{Control, Error, Progress, Result, Sha256Digest};
 
 /// Bytes of compressed input that travel together.
 const PIECE: usize = 256 << 10;
+
+/// The first bytes of every gzip member (RFC 1952, 2.3.1).
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// How an input is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -28,7 +32,7 @@ impl Compression {
     /// [`ErrorKind::InvalidInput`](winlayer_core::ErrorKind::InvalidInput) for compressions that layers may not have.
     pub fn detect(first: &[u8]) -> Result<Self> {
         match first {
-            [0x1f, 0x8b, ..] => Ok(Self::Gzip),
+            [a, b, ..] if [*a, *b] == GZIP_MAGIC => Ok(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Ok(Self::Zstd),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Err(unknown("xz")),
             [b'B', b'Z', b'h', b'1'..=b'9', ..] => Err(unknown("bzip2")),
@@ -128,6 +132,38 @@ impl Pieces {
         Self { pieces, empty, current: Vec::new(), at: 0, taken: 0 }
     }
 
+    /// Whether these two bytes come next; they are not used up.
+    fn begins_with(&mut self, wanted: [u8; 2]) -> std::io::Result<bool> {
+        if let [first] = *self.fill_buf()?
+            && let Ok(mut next) = self.pieces.recv()
+        {
+            // The two lie in different pieces: put them into one.
+            self.taken += next.len() as u64;
+            next.insert(0, first);
+            (self.current, self.at) = (next, 0);
+        }
+        Ok(self.fill_buf()?.starts_with(&wanted))
+    }
+
+    /// Takes what is left, for the sake of the digest.
+    fn pass_over_rest(&mut self) -> std::io::Result<()> {
+        let position = self.position();
+        let mut is_padding = true;
+        loop {
+            let rest = self.fill_buf()?;
+            let n = rest.len();
+            if n == 0 {
+                break;
+            }
+            is_padding &= rest.iter().all(|&byte| byte == 0);
+            self.consume(n);
+        }
+        if !is_padding {
+            tracing::warn!("what follows the gzip stream, from byte {position} of the input on, is ignored");
+        }
+        Ok(())
+    }
+
     /// How far the input has been read, in bytes.
     pub(super) fn position(&self) -> u64 {
         self.taken - (self.current.len() - self.at) as u64
@@ -163,22 +199,25 @@ impl BufRead for Pieces {
 
 /// Undoes the compression while the pieces come in.
 pub(super) enum Decoder {
-    Gzip(Box<flate2::bufread::MultiGzDecoder<Pieces>>),
+    Gzip(Gunzip),
     Zstd(Box<zstd::Decoder<'static, Pieces>>),
 }
 
 impl Decoder {
     pub(super) fn new(compression: Compression, pieces: Pieces) -> std::io::Result<Self> {
         Ok(match compression {
+            // Windows of more than 128 MiB are refused, as the zstd program does unless told otherwise.
             Compression::Zstd => Self::Zstd(Box::new(zstd::Decoder::with_buffer(pieces)?)),
-            _ => Self::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(pieces))),
+            _ => Self::Gzip(Gunzip(Some(Box::new(GzDecoder::new(pieces))))),
         })
     }
 
     /// What is wrong with the compressed stream, and where.
     pub(super) fn explain(&self, error: &std::io::Error) -> Error {
         let (name, position) = match self {
-            Self::Gzip(decoder) => ("gzip", decoder.get_ref().position()),
+            Self::Gzip(Gunzip(decoder)) => {
+                ("gzip", decoder.as_ref().map_or(0, |decoder| decoder.get_ref().position()))
+            }
             Self::Zstd(decoder) => ("zstd", decoder.get_ref().position()),
         };
         let what = match error.kind() {
@@ -196,6 +235,28 @@ impl Read for Decoder {
             Self::Gzip(decoder) => decoder.read(buffer),
             Self::Zstd(decoder) => decoder.read(buffer),
         }
+    }
+}
+
+/// Inflates member after member. What follows the last one and is none itself is passed over, as gzip does: zeros (the
+/// padding of tapes) without a word, anything else with a warning.
+pub(super) struct Gunzip(Option<Box<GzDecoder<Pieces>>>);
+
+impl Read for Gunzip {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        while let Some(decoder) = &mut self.0 {
+            let n = decoder.read(buffer)?;
+            if n > 0 || buffer.is_empty() {
+                return Ok(n);
+            }
+            let is_member = decoder.get_mut().begins_with(GZIP_MAGIC)?;
+            if !is_member {
+                decoder.get_mut().pass_over_rest()?;
+                return Ok(0);
+            }
+            self.0 = self.0.take().map(|decoder| Box::new(GzDecoder::new(decoder.into_inner())));
+        }
+        Ok(0)
     }
 }
 

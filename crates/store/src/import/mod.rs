@@ -1,10 +1,10 @@
 //! Import: a tar comes in and is a layer, whole or not at all.
 //!
 //! ```text
-//! HOME/.import-<id>.<n>/layer.tar    written and synced by the pipeline
-//!                      /layer.idx    the index, built while the tar went by
-//!                      /layer.json   digests and counts, for verify
-//!                      /layerchain.json
+//! HOME/.import-<id>/layer.tar    written and synced by the pipeline
+//!                  /layer.idx    the index, built while the tar went by
+//!                  /layer.json   digests and counts, for verify
+//!                  /layerchain.json
 //! ```
 //!
 //! Then one rename makes it the layer: of the whole folder for a new layer, of `layer.tar` (last) for a folder that a
@@ -20,14 +20,15 @@ use std::path::{Path, PathBuf};
 use winlayer_core::durable::DurableFile;
 use winlayer_core::lock::LockMode;
 use winlayer_core::{BlobDigest, Chain, Control, DiffId, Error, ErrorKind, Imported, LayerId, Result};
-use winlayer_tar::{Event, Parser, TarError};
+use winlayer_tar::{Event, Parser, Problem, TarError};
 
 pub use input::Compression;
+pub(crate) use pipeline::Scan;
 
+use crate::index::Parents;
 use crate::index::build::{Hive, IndexBuilder};
 use crate::record::{LayerRecord, RECORD_FILE};
 use crate::{INDEX_FILE, Store, TAR_FILE, recover};
-use pipeline::Scan;
 
 /// Where the finished layer goes.
 enum Destination {
@@ -79,7 +80,7 @@ impl Store {
         self.check_destination(destination, id)?;
         self.check_chain(chain)?;
         self.home().ensure()?;
-        recover::remove_stale_staging(self.home());
+        recover::remove_stale_staging(self);
         let _own = self.home().lock(id, LockMode::Exclusive)?;
         let _parent = chain.parent().map(|parent| self.home().lock(parent, LockMode::Shared)).transpose()?;
         // Again, now that nobody else can make or remove them.
@@ -145,11 +146,17 @@ impl Store {
         tar_file.bypass_cache();
         let mut scan = TarScan::default();
         let flow = pipeline::run(tar, &mut scan, tar_file, control)?;
+        if flow.tar_len == 0 {
+            return Err(Error::invalid("the input is empty").hint(
+                "a tar without entries is 1024 zero bytes; did the program that makes the input fail?",
+            ));
+        }
         let parents = self.union_of(chain)?;
         let diff_id = DiffId(flow.diff_id);
         let mut index_file = disk.create_file(&staging.join(INDEX_FILE))?;
-        let contents =
-            scan.builder.write(&parents, diff_id, flow.tar_len, &mut |bytes| index_file.append(bytes))?;
+        let contents = scan
+            .builder
+            .write(Parents::Known(&parents), diff_id, flow.tar_len, &mut |bytes| index_file.append(bytes))?;
         index_file.finish()?;
         check_hives(staging, &contents.hives)?;
         let record = LayerRecord {
@@ -216,60 +223,64 @@ pub(crate) struct TarScan {
 }
 
 impl TarScan {
-    fn take(&mut self, bytes: &[u8], skip_data: SkipData) -> Result<()> {
+    /// Parses a whole tar without touching the pages that hold file data.
+    pub(crate) fn scan_mapped(&mut self, tar: &[u8]) -> Result<()> {
         let mut at = 0;
         loop {
-            let rest = bytes.get(at..).unwrap_or_default();
-            let (used, event) = self.parser.advance(rest).map_err(tar_error)?;
+            let (used, event) = self.parser.advance(tar.get(at..).unwrap_or_default()).map_err(tar_error)?;
             at += used;
             match event {
                 Event::Entry(entry) => {
                     self.builder.push(&entry)?;
-                    if skip_data == SkipData::Yes {
-                        let skipped = usize::try_from(self.parser.skip_data()).unwrap_or(usize::MAX);
-                        at = at.saturating_add(skipped);
+                    if entry.stored > (tar.len() - at) as u64 {
+                        return Err(Error::invalid("the tar ends within the data of this entry")
+                            .entry(&entry.path)
+                            .offset(tar.len() as u64));
                     }
+                    // The padding of the last entry may be missing.
+                    let skipped = usize::try_from(self.parser.skip_data()).unwrap_or(usize::MAX);
+                    at = at.saturating_add(skipped).min(tar.len());
                 }
+                Event::Data(_) => {}
+                Event::NeedInput | Event::End => return self.end(),
+            }
+        }
+    }
+}
+
+impl Scan for TarScan {
+    fn scan(&mut self, bytes: &[u8]) -> Result<()> {
+        let mut at = 0;
+        loop {
+            let (used, event) =
+                self.parser.advance(bytes.get(at..).unwrap_or_default()).map_err(tar_error)?;
+            at += used;
+            match event {
+                Event::Entry(entry) => self.builder.push(&entry)?,
                 Event::Data(_) => {}
                 Event::NeedInput | Event::End => return Ok(()),
             }
         }
     }
 
-    /// Parses a whole tar without touching the pages that hold file data.
-    pub(crate) fn scan_mapped(&mut self, tar: &[u8]) -> Result<()> {
-        self.take(tar, SkipData::Yes)?;
-        if self.parser.offset() > tar.len() as u64 {
-            return Err(Error::invalid("the tar ends within the data of its last entry"));
-        }
-        self.end()
-    }
-}
-
-/// Whether the parser may be moved past file data.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum SkipData {
-    Yes,
-    No,
-}
-
-impl pipeline::Scan for TarScan {
-    fn scan(&mut self, bytes: &[u8]) -> Result<()> {
-        self.take(bytes, SkipData::No)
-    }
-
     fn end(&mut self) -> Result<()> {
-        self.parser.finish().map_err(tar_error)
+        match self.parser.finish() {
+            Err(error) if error.problem == Problem::LoneExtension => Err(damaged(
+                Error::invalid("the tar ends between an extension header and its entry"),
+                error.offset,
+            )),
+            other => other.map_err(tar_error),
+        }
     }
 }
 
 fn tar_error(error: TarError) -> Error {
-    let offset = error.offset;
-    let placed = match &error.entry {
-        Some(entry) => Error::invalid(error.problem.to_string()).entry(entry),
-        None => Error::invalid(error.problem.to_string()),
-    };
-    placed.offset(offset).hint("the tar is damaged or is not a tar: fetch it again and compare its digest")
+    let why = Error::invalid(error.problem.to_string());
+    damaged(if let Some(entry) = &error.entry { why.entry(entry) } else { why }, error.offset)
+}
+
+fn damaged(error: Error, offset: u64) -> Error {
+    error.offset(offset).hint("the tar is damaged or is not a tar: fetch it again and compare its digest")
 }
 
 /// Refuses hives that the registry could not load, before Windows would fail on them without a word.

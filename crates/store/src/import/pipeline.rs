@@ -25,7 +25,7 @@ const BUFFERS: usize = 16;
 const PIECES: usize = 8;
 
 /// What the pipeline is for: sees the uncompressed tar go by.
-pub(super) trait Scan {
+pub(crate) trait Scan {
     /// The next bytes.
     fn scan(&mut self, bytes: &[u8]) -> Result<()>;
     /// That was all.
@@ -63,11 +63,12 @@ pub(super) fn run(
         });
         let scanned = scan_all(scan, &from_source, &to_write, control);
         drop((from_source, to_write));
-        // The stage that failed first is the one whose neighbours stopped quietly: those before it saw nobody take
-        // their buffers, those behind it saw the end too early. Asking from the front finds it.
-        let blob = join(source)??;
-        let file = join(writer)??;
+        // A stage that fails makes its neighbours stop quietly: those before it see nobody take their buffers, those
+        // behind it see the end too early. What the scan refuses came before anything that the source, which runs
+        // ahead, may have met since: so one input always gives one error.
+        let (blob, file) = (join(source)?, join(writer)?);
         let (diff_id, tar_len) = scanned?;
+        let (blob, file) = (blob?, file?);
         scan.end()?;
         file.finish()?;
         Ok(Flow { blob: blob.unwrap_or(diff_id), diff_id, compression, tar_len })

@@ -23,6 +23,8 @@ pub(crate) struct IndexBuilder {
     hasher: RandomState,
     /// In the order of the tar.
     pub(super) rows: Vec<Row>,
+    /// Rows from here on are directories that the tar leaves out.
+    pub(super) implied_from: usize,
     pub(super) streams: Vec<StreamRow>,
     pub(super) hives: Vec<Hive>,
     /// The row that alternate streams may still follow.

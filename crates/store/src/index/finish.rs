@@ -2,12 +2,12 @@
 //! tar leaves out, finds the files behind hard links, and writes it all.
 
 use winlayer_core::union::NodeKind;
-use winlayer_core::{DiffId, Error, LayerPath, LayerView, Result, Union};
+use winlayer_core::{DiffId, Error, ErrorKind, LayerPath, LayerView, Result, Union};
 use winlayer_meta::name;
 use zerocopy::IntoBytes;
 
 use super::build::{Hive, IndexBuilder, index};
-use super::format::{FLAG_REPLACES, Header, MAGIC, NONE, Row, VERSION, kind};
+use super::format::{FLAG_REPLACES, FLAG_SHOWS, Header, MAGIC, NONE, Row, VERSION, kind};
 use super::view::header_crc;
 
 /// What was in the tar.
@@ -21,6 +21,26 @@ pub(crate) struct Contents {
     pub(crate) hives: Vec<Hive>,
 }
 
+/// The layers below, in which hard links may find their files.
+pub(crate) enum Parents<'a, V> {
+    /// Links must lead somewhere in these.
+    Known(&'a Union<V>),
+    /// Links were checked when the layer came in. The index does not depend on what is below.
+    Trusted,
+}
+
+impl<V> Clone for Parents<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V> Copy for Parents<'_, V> {}
+
+/// A layer may leave out as many directories as it has entries, and in any case this many: a path of 64 KiB can imply
+/// 32 thousand directories, each a hundred bytes in the index.
+const MAX_IMPLIED_PER_LAYER: usize = 1 << 20;
+
 /// Takes the next bytes of an index file.
 pub(crate) type Output<'a> = &'a mut dyn FnMut(&[u8]) -> Result<()>;
 
@@ -32,13 +52,14 @@ impl IndexBuilder {
     /// others or with the layers below; or the output's.
     pub(crate) fn write<V: LayerView>(
         mut self,
-        parents: &Union<V>,
+        parents: Parents<'_, V>,
         diff_id: DiffId,
         tar_len: u64,
         output: Output<'_>,
     ) -> Result<Contents> {
         let order = self.sort();
         let order = self.join_same_paths(&order)?;
+        self.implied_from = self.rows.len();
         let order = self.add_parents(&order)?;
         self.resolve_links(&order, parents)?;
         self.write_out(&order, diff_id, tar_len, output)?;
@@ -104,22 +125,16 @@ impl IndexBuilder {
         Ok(chosen)
     }
 
-    /// Adds a row for every directory that is only implied, and notes where each subtree ends.
+    /// Adds a row for every directory that is only implied, and notes where each subtree ends and whether it shows.
     fn add_parents(&mut self, order: &[u32]) -> Result<Vec<u32>> {
         let mut complete = Vec::with_capacity(order.len());
-        // The rows on the way down to the current one, a component each.
+        // The rows on the way down to the last one, a component each.
         let mut open: Vec<u32> = Vec::new();
         for &row in order {
             let ends: Vec<usize> = component_ends(self.path(row));
             let depth = ends.len() - 1;
-            while let Some(&top) = open.last() {
-                let level = open.len() - 1;
-                if level < depth && name::fold_eq(self.path(top), &self.path(row)[..ends[level]]) {
-                    break;
-                }
-                self.rows[top as usize].end = index(complete.len())?.into();
-                open.pop();
-            }
+            let shared = open.last().map_or(0, |last| shared_components(self.path(*last), self.path(row)));
+            self.close(&mut open, shared.min(depth), complete.len())?;
             if let Some(&parent) = open.last() {
                 self.enter(parent, row)?;
             }
@@ -128,13 +143,27 @@ impl IndexBuilder {
                 complete.push(implied);
                 open.push(implied);
             }
+            if self.row(row).kind != kind::WHITEOUT {
+                self.rows[row as usize].flags |= FLAG_SHOWS;
+            }
             complete.push(row);
             open.push(row);
         }
-        for top in open {
-            self.rows[top as usize].end = index(complete.len())?.into();
-        }
+        self.close(&mut open, 0, complete.len())?;
         Ok(complete)
+    }
+
+    /// Ends the subtrees of all but the first `keep` open rows before the row at `position`.
+    fn close(&mut self, open: &mut Vec<u32>, keep: usize, position: usize) -> Result<()> {
+        let end = index(position)?;
+        while open.len() > keep {
+            let Some(top) = open.pop() else { break };
+            self.rows[top as usize].end = end.into();
+            if let Some(&parent) = open.last() {
+                self.rows[parent as usize].flags |= self.row(top).flags & FLAG_SHOWS;
+            }
+        }
+        Ok(())
     }
 
     /// Makes sure that something may lie in `parent`, which is whited out, or a directory, or to be refused.
@@ -155,6 +184,12 @@ impl IndexBuilder {
     }
 
     fn imply_directory(&mut self, row: u32, end: usize) -> Result<u32> {
+        if self.rows.len() - self.implied_from > MAX_IMPLIED_PER_LAYER.max(self.implied_from) {
+            return Err(Error::new(
+                ErrorKind::LimitExceeded,
+                "the layer has far more directories than entries",
+            ));
+        }
         let below = self.rows[row as usize];
         let path = super::format::Span::new(below.path.offset.get(), index(end)?);
         let implied = index(self.rows.len())?;
@@ -169,7 +204,7 @@ impl IndexBuilder {
     }
 
     /// Finds the file behind every hard link: in this layer first, then in the layers below.
-    fn resolve_links<V: LayerView>(&mut self, order: &[u32], parents: &Union<V>) -> Result<()> {
+    fn resolve_links<V: LayerView>(&mut self, order: &[u32], parents: Parents<'_, V>) -> Result<()> {
         let links: Vec<u32> =
             (0..).take(self.rows.len()).filter(|row| self.row(*row).kind == kind::HARD_LINK).collect();
         // Links to links are followed with what is found noted on the way, so that a long chain costs as little as a
@@ -224,7 +259,8 @@ impl IndexBuilder {
         }
     }
 
-    fn check_below<V: LayerView>(&self, link: u32, parents: &Union<V>) -> Result<()> {
+    fn check_below<V: LayerView>(&self, link: u32, parents: Parents<'_, V>) -> Result<()> {
+        let Parents::Known(parents) = parents else { return Ok(()) };
         let target = LayerPath::from_checked(self.text(self.row(link).link).to_vec());
         match parents.find(&target) {
             Some(node) if node.kind != NodeKind::Directory => Ok(()),
@@ -282,6 +318,12 @@ impl IndexBuilder {
         output(self.table.as_bytes())?;
         output(&self.heap)
     }
+}
+
+/// How many components two paths have in common from their front, ignoring case.
+fn shared_components(a: &[u8], b: &[u8]) -> usize {
+    let slash = |byte: &u8| *byte == b'/';
+    a.split(slash).zip(b.split(slash)).take_while(|(a, b)| name::fold_eq(a, b)).count()
 }
 
 /// Where each component of a path ends.

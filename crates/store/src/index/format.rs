@@ -112,6 +112,9 @@ pub(crate) const FLAG_REPLACES: u8 = 1;
 /// [`Row::flags`], [`StreamRow::flags`]: the tar entry is sparse; its data are read through the tar reader.
 pub(crate) const FLAG_SPARSE: u8 = 2;
 
+/// [`Row::flags`]: the entry, or something below it, is more than a whiteout and the way to one.
+pub(crate) const FLAG_SHOWS: u8 = 4;
+
 /// [`Row::kind`].
 pub(crate) mod kind {
     pub(crate) const DIRECTORY: u8 = 1;

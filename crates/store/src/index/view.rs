@@ -12,7 +12,9 @@ use winlayer_core::{DiffId, EntryKind, Error, LayerView, Result, RowId, Sha256Di
 use winlayer_meta::filetime::UnixTime;
 use zerocopy::{FromBytes, IntoBytes};
 
-use super::format::{FLAG_REPLACES, FLAG_SPARSE, Header, MAGIC, NONE, Row, Span, StreamRow, VERSION, kind};
+use super::format::{
+    FLAG_REPLACES, FLAG_SHOWS, FLAG_SPARSE, Header, MAGIC, NONE, Row, Span, StreamRow, VERSION, kind,
+};
 use super::records::Items;
 use crate::mapping;
 use crate::view::DataPlace;
@@ -231,6 +233,10 @@ impl LayerView for Index {
 
     fn replaces(&self, row: RowId) -> bool {
         self.row(row).flags & FLAG_REPLACES != 0
+    }
+
+    fn shows_nothing(&self, row: RowId) -> bool {
+        self.row(row).flags & FLAG_SHOWS == 0
     }
 
     fn size(&self, row: RowId) -> u64 {
