@@ -5,6 +5,7 @@
 #[cfg(unix)] // The peers, and the ways to measure, are those of Unix.
 mod bench;
 mod layers;
+mod licences;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -18,6 +19,8 @@ use clap::Parser;
 enum Task {
     /// Prove that crates use only those below them, and that every source file keeps the rules of the house.
     CheckLayers,
+    /// Prove that every crate we build on has a licence that deny.toml allows.
+    CheckLicences,
     /// Measure winlayer against the tools that do the same work, and hold it to its targets.
     #[cfg(unix)]
     Bench(bench::BenchArgs),
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<()> {
     match task {
         Task::CheckLayers => layers::run(&workspace_root()?),
+        Task::CheckLicences => licences::run(&workspace_root()?),
         #[cfg(unix)]
         Task::Bench(args) => bench::run(&workspace_root()?, &args),
         #[cfg(unix)]
