@@ -38,6 +38,7 @@ fn prefix_and_name_are_joined_where_the_format_has_a_prefix() {
     assert_eq!(path(Block::ustar(b'0', "a", 0)), b"dir/a");
     assert_eq!(path(Block::gnu(b'0', "a", 0)), b"a", "GNU has times there");
     assert_eq!(path(Block::ustar(b'0', "a", 0).put(257, &[0; 8])), b"a", "V7 has nothing there");
+    assert_eq!(path(Block::ustar(b'0', "a", 0).put(257, b"ustar  1")), b"a", "nor have unknown formats");
     let star = Block::ustar(b'0', "a", 0).put(345, &[b'p'; 131]).put(476, b"00000000001 00000000001 ");
     assert_eq!(only_entry(&star.put(508, b"tar\0").bytes()).0.path.len(), 131 + 2);
 }

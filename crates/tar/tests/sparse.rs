@@ -40,10 +40,25 @@ fn a_sparse_tar_that_is_cut_is_refused() {
 
 #[test]
 fn a_hole_alone_is_all_zeros() {
-    let pairs = [("GNU.sparse.major", "0"), ("GNU.sparse.minor", "1"), ("GNU.sparse.numblocks", "0")];
-    let size = [("GNU.sparse.map", ""), ("GNU.sparse.size", "1000")];
-    let tar = [extended(&[&pairs[..], &size].concat()), Block::ustar(b'0', "a", 0).bytes()].concat();
-    assert_eq!(only_entry(&tar).1, vec![0; 1000]);
+    for minor in ["0", "1"] {
+        let version = [("GNU.sparse.major", "0"), ("GNU.sparse.minor", minor)];
+        let map = [("GNU.sparse.numblocks", "0"), ("GNU.sparse.map", ""), ("GNU.sparse.size", "1000")];
+        let tar = [extended(&[&version[..], &map].concat()), Block::ustar(b'0', "a", 0).bytes()].concat();
+        assert_eq!(only_entry(&tar).1, vec![0; 1000]);
+    }
+}
+
+#[test]
+fn old_gnu_ranges_end_at_the_first_without_an_offset() {
+    let range = |offset: &str, len: &str| format!("{offset:\0<12}{len:\0<12}").into_bytes();
+    let sparse = |ranges: &[Vec<u8>]| {
+        let header = Block::gnu(b'S', "a", 2).put(386, &ranges.concat()).put(483, b"00000000012\0");
+        [header.bytes(), padded(b"12")].concat()
+    };
+    let ranges = [range("1", "1"), range("3", ""), range("5", "1"), range("", "7")];
+    assert_eq!(only_entry(&sparse(&ranges)).1, b"\x001\0\0\x002\0\0\0\0");
+    let text = "entry \"a\" at offset 0: the sparse map is malformed";
+    assert_eq!(refusal(&sparse(&ranges[..2])), text);
 }
 
 #[test]
