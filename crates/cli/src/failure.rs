@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::io;
 use std::process::ExitCode;
 
-use winlayer_core::{Error, ErrorKind};
+use winlayer_core::Error;
 
 use crate::interrupt::Cancelled;
 use crate::text::printable;
@@ -43,13 +43,14 @@ impl From<Error> for Failure {
 
 /// Tells people, and gives the exit code.
 pub(crate) fn report(failure: &Failure, cancelled: Cancelled) -> ExitCode {
-    match failure {
-        Failure::StdoutClosed => ExitCode::from(EXIT_STDOUT_CLOSED),
-        Failure::Failed(error) if cancelled == Cancelled::Yes || error.kind() == ErrorKind::Cancelled => {
-            say_cancelled();
+    match (failure, cancelled) {
+        (Failure::StdoutClosed, _) => ExitCode::from(EXIT_STDOUT_CLOSED),
+        // Whatever failed, it failed because it was asked to stop.
+        (_, Cancelled::Yes(end)) => {
+            say(&format!("error: cancelled; {end}\n"));
             ExitCode::from(EXIT_CANCELLED)
         }
-        Failure::Failed(error) => {
+        (Failure::Failed(error), Cancelled::No) => {
             say(&lines(error));
             ExitCode::FAILURE
         }
@@ -57,13 +58,9 @@ pub(crate) fn report(failure: &Failure, cancelled: Cancelled) -> ExitCode {
 }
 
 /// Ends the process at once, because somebody insists.
-pub(crate) fn exit_cancelled() -> ! {
-    say_cancelled();
+pub(crate) fn exit_cancelled(line: &str) -> ! {
+    say(&format!("{line}\n"));
     std::process::exit(i32::from(EXIT_CANCELLED))
-}
-
-fn say_cancelled() {
-    say("error: cancelled; nothing was kept\n");
 }
 
 #[allow(clippy::print_stderr)]

@@ -1,36 +1,41 @@
 //! Ctrl-C and SIGTERM: work that would leave something behind is asked to stop, everything else is simply ended.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use winlayer_core::{CancelToken, Error, ErrorKind, Result};
 
 use crate::failure;
 
-/// Whether somebody asked to stop.
+/// Whether somebody asked to stop, and what then became of the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cancelled {
-    Yes,
+    /// It was stopped, with this in the end.
+    Yes(&'static str),
+    /// Nobody did.
     No,
 }
+
+/// The end of work that is undone when it is cancelled.
+pub(crate) const NOTHING_KEPT: &str = "nothing was kept";
 
 /// What the signal handler and the command share.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interrupt {
     token: CancelToken,
-    has_work: Arc<AtomicBool>,
+    end_if_cancelled: Arc<OnceLock<&'static str>>,
 }
 
 impl Interrupt {
     /// Installs the handler. The second signal ends the process whatever it is doing.
     pub(crate) fn install() -> Result<Self> {
         let interrupt = Self::default();
-        let Self { token, has_work } = interrupt.clone();
-        let handle = move || {
-            if token.is_cancelled() || !has_work.load(Ordering::SeqCst) {
-                failure::exit_cancelled();
-            }
-            token.cancel();
+        let handler = interrupt.clone();
+        let handle = move || match handler.end_if_cancelled.get() {
+            None => failure::exit_cancelled("error: cancelled"),
+            Some(_) if handler.token.is_cancelled() => failure::exit_cancelled(
+                "error: ended at once; 'winlayer layer cleanup' removes what was left behind",
+            ),
+            Some(_) => handler.token.cancel(),
         };
         ctrlc::set_handler(handle)
             .map_err(|e| Error::new(ErrorKind::Io, format!("cannot handle signals: {e}")))?;
@@ -38,9 +43,9 @@ impl Interrupt {
     }
 
     /// From now on the process has something to clean up, so a signal asks instead of ending it: work must look at the
-    /// token, at least twice a second.
-    pub(crate) fn begin_work(&self) -> &CancelToken {
-        self.has_work.store(true, Ordering::SeqCst);
+    /// token, at least twice a second. Then `end_if_cancelled` is told.
+    pub(crate) fn begin_work(&self, end_if_cancelled: &'static str) -> &CancelToken {
+        self.end_if_cancelled.get_or_init(|| end_if_cancelled);
         &self.token
     }
 
@@ -51,6 +56,9 @@ impl Interrupt {
 
     /// Whether somebody asked to stop.
     pub(crate) fn cancelled(&self) -> Cancelled {
-        if self.token.is_cancelled() { Cancelled::Yes } else { Cancelled::No }
+        match self.end_if_cancelled.get() {
+            Some(end) if self.token.is_cancelled() => Cancelled::Yes(end),
+            _ => Cancelled::No,
+        }
     }
 }

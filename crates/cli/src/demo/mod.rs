@@ -14,6 +14,7 @@ use winlayer_store::Store;
 use crate::args::Cli;
 use crate::context::Context;
 use crate::failure::Outcome;
+use crate::interrupt::NOTHING_KEPT;
 use crate::text::{count, size};
 
 /// A command of the walk: why, and what. Words that begin with `@` are files in the demo's folder.
@@ -84,7 +85,7 @@ struct Proof {
 
 /// Runs the demo. Its folder is removed at the end, whatever happens.
 pub(crate) fn run(context: &Context) -> Outcome {
-    let cancel = context.interrupt.begin_work();
+    let cancel = context.interrupt.begin_work(NOTHING_KEPT);
     let folder = tempfile::Builder::new()
         .prefix("winlayer-demo-")
         .tempdir()

@@ -10,6 +10,7 @@ use winlayer_core::{CancelToken, Error, ErrorKind, LayerId, Progress, ProgressSi
 
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
+use crate::interrupt::NOTHING_KEPT;
 use crate::progress::Meter;
 
 /// Options of `layer export`.
@@ -44,17 +45,15 @@ impl ExportArgs {
         }
         let mut diff = context.driver()?.diff(&id)?;
         // Nothing is left behind on standard output, so Ctrl-C may simply end the process.
-        let (silent, never) = ((), CancelToken::new());
-        copy(diff.tar(), &mut out, &silent, &never, Failure::stdout)?;
+        copy(diff.tar(), &mut out, &meter(context, &id), context.interrupt.token(), Failure::stdout)?;
         out.flush().map_err(Failure::stdout)?;
         Ok(diff.close()?)
     }
 
     fn export_to_file(&self, context: &Context, id: &LayerId) -> Result<()> {
         let mut target = Target::create(&self.output, self.overwrite())?;
-        let total = context.store().record(id).ok().map(|record| record.tar_bytes);
-        let meter: Meter = context.reports.meter(format!("export {id}"), total);
-        let cancel = context.interrupt.begin_work();
+        let meter = meter(context, id);
+        let cancel = context.interrupt.begin_work(NOTHING_KEPT);
         let mut diff = context.driver()?.diff(id)?;
         let failed = |e| Error::io("write", &self.output, e);
         copy(diff.tar(), target.file(), &meter, cancel, failed)?;
@@ -65,6 +64,11 @@ impl ExportArgs {
     fn overwrite(&self) -> Overwrite {
         if self.force { Overwrite::Yes } else { Overwrite::No }
     }
+}
+
+fn meter(context: &Context, id: &LayerId) -> Meter {
+    let total = context.store().record(id).ok().map(|record| record.tar_bytes);
+    context.reports.meter(format!("export {id}"), total)
 }
 
 /// Copies a tar, by the kernel alone where it can: the standard library sees when both ends are files or pipes.

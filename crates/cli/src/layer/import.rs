@@ -10,6 +10,7 @@ use winlayer_driver::GraphDriver;
 use crate::context::Context;
 use crate::failure::Outcome;
 use crate::input::Input;
+use crate::interrupt::NOTHING_KEPT;
 use crate::table::Table;
 use crate::text::size;
 use crate::volume::Volume;
@@ -92,7 +93,7 @@ pub(crate) fn import(
     let driver = context.driver()?;
     let imported = {
         let meter = context.reports.meter(format!("import {id}"), input.len);
-        let control = Control { progress: &meter, cancel: context.interrupt.begin_work() };
+        let control = Control { progress: &meter, cancel: context.interrupt.begin_work(NOTHING_KEPT) };
         driver.import(id, parent, &mut input.reader, control)?
     };
     match expected {

@@ -12,6 +12,9 @@ use crate::context::Context;
 use crate::failure::Outcome;
 use crate::text::{count, printable};
 
+/// Removals are short: one that was begun is finished even then.
+const WHAT_WAS_BEGUN: &str = "removals that were begun are finished, the others were left alone";
+
 /// Options of `layer rm`.
 #[derive(Debug, Args)]
 pub(crate) struct RmArgs {
@@ -25,7 +28,7 @@ impl RmArgs {
     pub(crate) fn run(&self, context: &Context) -> Outcome {
         let ids = in_order_of_removal(context, parse_ids(&self.ids)?)?;
         let driver = context.driver()?;
-        let cancel = context.interrupt.begin_work();
+        let cancel = context.interrupt.begin_work(WHAT_WAS_BEGUN);
         for id in &ids {
             cancel.check()?;
             driver.remove(id)?;
@@ -72,7 +75,7 @@ struct Stuck {
 
 /// Finishes what was interrupted; fails if something could not be finished.
 pub(crate) fn cleanup(context: &Context) -> Outcome {
-    context.interrupt.begin_work();
+    context.interrupt.begin_work(WHAT_WAS_BEGUN);
     let staging = context.store().cleanup()?;
     let removals = context.driver()?.cleanup()?;
     let stuck = removals.stuck.into_iter().map(|(name, why)| Stuck { name, why: why.to_string() });

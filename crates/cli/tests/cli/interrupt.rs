@@ -8,7 +8,7 @@ mod unix {
 
     use rustix::process::{Pid, Signal, kill_process};
 
-    use crate::support::{Run, Sandbox, large_tar, snapshot};
+    use crate::support::{Run, Sandbox, large_tar, skipped, snapshot};
 
     fn signal(child: &Child, signal: Signal) {
         kill_process(Pid::from_child(child), signal).unwrap();
@@ -67,5 +67,36 @@ mod unix {
             let run = Run::from(child.wait_with_output().unwrap());
             assert_eq!((run.code, run.stderr.as_str()), (Some(141), ""), "{args:?}");
         }
+    }
+
+    #[test]
+    fn long_work_says_how_far_it_is() {
+        let sandbox = Sandbox::new();
+        let tar = large_tar(10);
+        let mut command = sandbox.command(["-v", "layer", "import", "x", "-"]);
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(&tar[..20_000]).unwrap();
+        std::thread::sleep(Duration::from_millis(1200));
+        input.write_all(&tar[20_000..]).unwrap();
+        drop(input);
+        let run = Run::from(child.wait_with_output().unwrap());
+        assert_eq!(run.code, Some(0));
+        assert!(run.stderr.contains("import x: ") && run.stderr.contains("KiB/s"), "{}", run.stderr);
+    }
+
+    #[test]
+    fn a_tar_is_not_written_to_a_terminal() {
+        let sandbox = Sandbox::with_layers();
+        let export = format!("{} layer export base", env!("CARGO_BIN_EXE_winlayer"));
+        let mut command = std::process::Command::new("script");
+        command.args(["-q", "-e", "-c", &export, "/dev/null"]).env("WINLAYER_HOME", sandbox.home());
+        let Ok(output) = command.stdin(Stdio::null()).output() else {
+            return skipped("'script', which gives a terminal, is not installed");
+        };
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains("standard output is a terminal"), "{text}");
     }
 }
