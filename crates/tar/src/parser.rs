@@ -8,8 +8,9 @@
 //! zero block, as Go's archive/tar has it, or be empty. A global PAX header is read over: it is not an entry and says
 //! nothing about those that follow.
 //!
-//! What Go refuses is refused. So are, unlike there, an extension header without an entry (the tar was cut), sparse maps
-//! that do not fit the stored data also if these are not read, negative sizes of any type, and modes beyond 32 bits.
+//! What Go refuses is refused, but for sparse records out of turn in an extension header that another one replaces. So
+//! are, unlike there, an extension header without an entry (the tar was cut), sparse maps that do not fit the stored data
+//! also if these are not read, negative sizes of any type, and modes beyond 32 bits.
 
 use winlayer_meta::filetime::UnixTime;
 
