@@ -238,7 +238,11 @@ impl EntryName {
         if file_name(trimmed).contains(&b':') {
             return Self::parse_stream(trimmed);
         }
-        LayerPath::from_tar(tar_name).map(Self::Node)
+        let path = LayerPath::from_tar(tar_name)?;
+        if path.file_name().starts_with(b".wh.") {
+            return Err(Error::invalid("a whiteout whose name goes on with `/.`"));
+        }
+        Ok(Self::Node(path))
     }
 
     fn parse_stream(tar_name: &[u8]) -> Result<Self> {
@@ -346,6 +350,7 @@ mod tests {
             b"Hives/.wh.System_Delta",
             b"Files/.wh.",
             b"Files/.wh...",
+            b"Files/.wh.a/.",
             b"Files/d/.wh..wh..opq",
             b"Files/a::$DATA",
             b"Files/a:s:$INDEX_ALLOCATION",
