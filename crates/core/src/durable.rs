@@ -223,15 +223,17 @@ impl DurableFile {
         }
     }
 
-    /// Asks for space well ahead of uncached writes, which would otherwise grow the file block by block. Best effort: a
-    /// full disk shows when it is written to.
+    /// Asks for space well ahead of uncached writes, which would otherwise grow the file block by block: as much again as
+    /// there is, within bounds. Best effort: a full disk shows when it is written to.
     #[cfg(target_os = "linux")]
     fn reserve(&mut self, end: u64) {
-        const STEP: u64 = 64 << 20;
+        const LEAST: u64 = 4 << 20;
+        const MOST: u64 = 64 << 20;
         if end > self.reserved {
             let keep_size = rustix::fs::FallocateFlags::KEEP_SIZE;
-            let _ = rustix::fs::fallocate(&self.file, keep_size, self.reserved, STEP);
-            self.reserved += STEP;
+            let step = self.reserved.clamp(LEAST, MOST);
+            let _ = rustix::fs::fallocate(&self.file, keep_size, self.reserved, step);
+            self.reserved += step;
         }
     }
 
@@ -249,22 +251,27 @@ impl DurableFile {
 
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         #[cfg(target_os = "linux")]
-        if self.uncached.is_some() {
+        if self.uncached.is_some() && !bytes.is_empty() && self.is_aligned(bytes) {
             self.reserve(self.len + bytes.len() as u64);
         }
         #[cfg(target_os = "linux")]
         if let Some(uncached) = &self.uncached {
             use std::os::unix::fs::FileExt;
-            let aligned = bytes.as_ptr().addr().is_multiple_of(BLOCK)
-                && bytes.len().is_multiple_of(BLOCK)
-                && self.len.is_multiple_of(BLOCK as u64);
-            if aligned && uncached.write_all_at(bytes, self.len).is_ok() {
+            if self.is_aligned(bytes) && uncached.write_all_at(bytes, self.len).is_ok() {
                 return Ok(());
             }
             // Unaligned (the end of the file), or the file system changed its mind: through the cache.
             return self.file.write_all_at(bytes, self.len);
         }
         self.file.write_all(bytes)
+    }
+
+    /// Whether these bytes can be written past the cache.
+    #[cfg(target_os = "linux")]
+    fn is_aligned(&self, bytes: &[u8]) -> bool {
+        bytes.as_ptr().addr().is_multiple_of(BLOCK)
+            && bytes.len().is_multiple_of(BLOCK)
+            && self.len.is_multiple_of(BLOCK as u64)
     }
 
     /// Bytes written so far.

@@ -129,6 +129,15 @@ fn a_hard_link_finds_its_file_in_the_layer_or_in_those_below() {
 }
 
 #[test]
+fn links_through_hundreds_of_layers_are_followed_to_the_file() {
+    let mut layers = vec![MemoryLayer::of(&["f Files/0 9"])];
+    layers.extend((1..600).map(|n| MemoryLayer::of(&[&format!("l Files/{n} Files/{}", n - 1)])));
+    let union = Union::new(layers.into_iter().rev().collect());
+    let node = union.find(&path("599")).unwrap();
+    assert_eq!((node.name_at.layer, node.at.layer), (0, 599));
+}
+
+#[test]
 fn a_base_layer_adds_everything() {
     let base = MemoryLayer::of(&["d Files", "f Files/a 3"]);
     let union = Union::new(vec![base]);
