@@ -8,7 +8,7 @@ use winlayer_core::lock::LockMode;
 use winlayer_core::{Control, DiffId, Error, ErrorKind, LayerId, Progress, Result, Sha256Digest};
 
 use crate::import::{Scan, TarScan};
-use crate::index::{Contents, Parents};
+use crate::index::Contents;
 use crate::record::{LayerRecord, RECORD_FILE};
 use crate::{INDEX_FILE, Index, Store, mapping};
 
@@ -168,8 +168,7 @@ impl Store {
 /// The index that a scanned tar gives.
 fn index_of(scan: TarScan, diff_id: DiffId, tar_len: u64) -> Result<(Vec<u8>, Contents)> {
     let mut bytes = Vec::new();
-    let parents = Parents::<Index>::Trusted;
-    let contents = scan.builder.write(parents, diff_id, tar_len, &mut |piece| {
+    let contents = scan.builder.write(None, diff_id, tar_len, &mut |piece| {
         bytes.extend_from_slice(piece);
         Ok(())
     })?;

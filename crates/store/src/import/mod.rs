@@ -14,18 +14,21 @@ mod buffer;
 mod input;
 mod pipeline;
 
+use std::cell::OnceCell;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use winlayer_core::durable::DurableFile;
 use winlayer_core::lock::LockMode;
-use winlayer_core::{BlobDigest, Chain, Control, DiffId, Error, ErrorKind, Imported, LayerId, Result};
+use winlayer_core::union::NodeKind;
+use winlayer_core::{
+    BlobDigest, Chain, Control, DiffId, Error, ErrorKind, Imported, LayerId, LayerPath, Result,
+};
 use winlayer_tar::{Event, Parser, Problem, TarError};
 
 pub use input::Compression;
 pub(crate) use pipeline::Scan;
 
-use crate::index::Parents;
 use crate::index::build::{Hive, IndexBuilder};
 use crate::record::{LayerRecord, RECORD_FILE};
 use crate::{INDEX_FILE, Store, TAR_FILE, recover};
@@ -151,12 +154,11 @@ impl Store {
                 "a tar without entries is 1024 zero bytes; did the program that makes the input fail?",
             ));
         }
-        let parents = self.union_of(chain)?;
+        let below = self.looks_below(chain);
         let diff_id = DiffId(flow.diff_id);
         let mut index_file = disk.create_file(&staging.join(INDEX_FILE))?;
-        let contents = scan
-            .builder
-            .write(Parents::Known(&parents), diff_id, flow.tar_len, &mut |bytes| index_file.append(bytes))?;
+        let mut output = |bytes: &[u8]| index_file.append(bytes);
+        let contents = scan.builder.write(Some(&below), diff_id, flow.tar_len, &mut output)?;
         index_file.finish()?;
         check_hives(staging, &contents.hives)?;
         let record = LayerRecord {
@@ -171,6 +173,17 @@ impl Store {
         self.home().stage_chain(staging, chain)?;
         disk.sync_dir(staging)?;
         Ok(record)
+    }
+
+    /// Tells what a chain has at a path. Its indexes are opened when that is first asked for, which most layers never do.
+    fn looks_below(&self, chain: &Chain) -> impl Fn(&LayerPath) -> Result<Option<NodeKind>> {
+        let union = OnceCell::new();
+        move |path| {
+            if union.get().is_none() {
+                let _ = union.set(self.union_of(chain)?);
+            }
+            Ok(union.get().and_then(|union| union.find(path)).map(|node| node.kind))
+        }
     }
 
     fn commit(&self, destination: &Destination, id: &LayerId, staging: Staging<'_>) -> Result<()> {

@@ -2,7 +2,7 @@
 //! tar leaves out, finds the files behind hard links, and writes it all.
 
 use winlayer_core::union::NodeKind;
-use winlayer_core::{DiffId, Error, ErrorKind, LayerPath, LayerView, Result, Union};
+use winlayer_core::{DiffId, Error, ErrorKind, LayerPath, Result};
 use winlayer_meta::name;
 use zerocopy::IntoBytes;
 
@@ -21,21 +21,9 @@ pub(crate) struct Contents {
     pub(crate) hives: Vec<Hive>,
 }
 
-/// The layers below, in which hard links may find their files.
-pub(crate) enum Parents<'a, V> {
-    /// Links must lead somewhere in these.
-    Known(&'a Union<V>),
-    /// Links were checked when the layer came in. The index does not depend on what is below.
-    Trusted,
-}
-
-impl<V> Clone for Parents<'_, V> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<V> Copy for Parents<'_, V> {}
+/// Tells what the layers below have at a path. Asked only where a hard link leads out of its layer; `None` for a layer
+/// whose links were checked when it came in: its index does not depend on what is below.
+pub(crate) type Below<'a> = Option<&'a dyn Fn(&LayerPath) -> Result<Option<NodeKind>>>;
 
 /// A layer may leave out as many directories as it has entries, and in any case this many: a path of 64 KiB can imply
 /// 32 thousand directories, each a hundred bytes in the index.
@@ -50,9 +38,9 @@ impl IndexBuilder {
     /// # Errors
     /// [`ErrorKind::InvalidInput`](winlayer_core::ErrorKind::InvalidInput) naming the entry that does not go with the
     /// others or with the layers below; or the output's.
-    pub(crate) fn write<V: LayerView>(
+    pub(crate) fn write(
         mut self,
-        parents: Parents<'_, V>,
+        below: Below<'_>,
         diff_id: DiffId,
         tar_len: u64,
         output: Output<'_>,
@@ -61,7 +49,7 @@ impl IndexBuilder {
         let order = self.join_same_paths(&order)?;
         self.implied_from = self.rows.len();
         let order = self.add_parents(&order)?;
-        self.resolve_links(&order, parents)?;
+        self.resolve_links(&order, below)?;
         self.write_out(&order, diff_id, tar_len, output)?;
         Ok(Contents { entries: u64::from(self.entries), file_bytes: self.file_bytes, hives: self.hives })
     }
@@ -204,7 +192,7 @@ impl IndexBuilder {
     }
 
     /// Finds the file behind every hard link: in this layer first, then in the layers below.
-    fn resolve_links<V: LayerView>(&mut self, order: &[u32], parents: Parents<'_, V>) -> Result<()> {
+    fn resolve_links(&mut self, order: &[u32], below: Below<'_>) -> Result<()> {
         let links: Vec<u32> =
             (0..).take(self.rows.len()).filter(|row| self.row(*row).kind == kind::HARD_LINK).collect();
         // Links to links are followed with what is found noted on the way, so that a long chain costs as little as a
@@ -226,7 +214,7 @@ impl IndexBuilder {
             };
             match target {
                 Some(target) => trail.iter().for_each(|link| resolved[*link as usize] = Some(target)),
-                None => self.check_below(trail[trail.len() - 1], parents)?,
+                None => self.check_below(trail[trail.len() - 1], below)?,
             }
             if target.is_none() {
                 self.point_below(&trail);
@@ -259,11 +247,11 @@ impl IndexBuilder {
         }
     }
 
-    fn check_below<V: LayerView>(&self, link: u32, parents: Parents<'_, V>) -> Result<()> {
-        let Parents::Known(parents) = parents else { return Ok(()) };
+    fn check_below(&self, link: u32, below: Below<'_>) -> Result<()> {
+        let Some(below) = below else { return Ok(()) };
         let target = LayerPath::from_checked(self.text(self.row(link).link).to_vec());
-        match parents.find(&target) {
-            Some(node) if node.kind != NodeKind::Directory => Ok(()),
+        match below(&target)? {
+            Some(kind) if kind != NodeKind::Directory => Ok(()),
             Some(_) => Err(self.refuse(link, format!("a hard link to the directory {target}"))),
             None => Err(self.refuse(
                 link,

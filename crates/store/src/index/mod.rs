@@ -10,5 +10,5 @@ pub(crate) mod format;
 mod records;
 mod view;
 
-pub(crate) use finish::{Contents, Parents};
+pub(crate) use finish::Contents;
 pub use view::{Index, StreamEntry};

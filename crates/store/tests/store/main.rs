@@ -2,11 +2,18 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::print_stderr,
     clippy::cast_possible_truncation,
-    reason = "a test may fail by panicking, and works with small numbers"
+    reason = "a test may fail by panicking, works with small numbers, and says when it is skipped"
 )]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod compression;
+mod concurrency;
 mod hostile;
+mod imports;
+mod indexes;
+mod verification;
+mod views;

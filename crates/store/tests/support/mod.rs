@@ -1,13 +1,15 @@
 //! A home in a temporary directory and hand-made tars, for the tests of the store.
 #![allow(dead_code, reason = "each test binary uses its part of this")]
 
+pub(crate) mod readers;
 pub(crate) mod tar;
+pub(crate) mod volume;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use winlayer_core::{Chain, Control, Imported, LayerId, LayerPath, Result};
-use winlayer_store::Store;
+use winlayer_store::{ChainView, Problem, Store};
 
 /// A store in a directory that goes away with this value.
 pub(crate) struct TestHome {
@@ -17,7 +19,16 @@ pub(crate) struct TestHome {
 
 impl TestHome {
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::in_directory(tempfile::tempdir().unwrap())
+    }
+
+    /// A home in memory where the system has such a place, for tests that make hundreds of layers.
+    pub(crate) fn in_memory() -> Self {
+        let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        Self::in_directory(dir.unwrap())
+    }
+
+    fn in_directory(dir: tempfile::TempDir) -> Self {
         let store = Store::new(dir.path().join("home"));
         store.home().ensure().unwrap();
         Self { dir, store }
@@ -41,6 +52,16 @@ impl TestHome {
     /// Imports a new layer on top of these, nearest first.
     pub(crate) fn import(&self, id: &str, parents: &[&str], mut tar: &[u8]) -> Result<Imported> {
         self.store.import_new(&layer(id), &chain(parents), &mut tar, Control::none())
+    }
+
+    /// A view of a layer and its chain.
+    pub(crate) fn view(&self, id: &str) -> ChainView {
+        self.store.view(&layer(id)).unwrap()
+    }
+
+    /// What is wrong with a layer.
+    pub(crate) fn problems(&self, id: &str) -> Vec<Problem> {
+        self.store.verify(&layer(id), Control::none()).unwrap()
     }
 
     /// Everything below the home: relative paths, and the bytes of files.
