@@ -214,6 +214,7 @@ fn steps_that_nobody_asks_about_are_passed_over_with_their_streams() {
     let mut data = String::new();
     layer.data().unwrap().read_to_string(&mut data).unwrap();
     assert_eq!(data, "hi");
+    assert!(layer.data().is_err());
     assert_eq!(layer.next_step().unwrap(), None);
     assert!(layer.write_backup_stream(&mut Vec::new()).is_err());
 }

@@ -93,12 +93,12 @@ impl<R: Read> LayerReader<R> {
     }
 
     /// Gives the main data of the file that the last step adds, instead of its backup stream. Alternate streams that
-    /// follow are passed over.
+    /// follow come as steps of their own then.
     ///
     /// # Errors
-    /// The last step adds no file, or its stream was written already.
+    /// The last step adds no file, or its data or stream was asked for already.
     pub fn data(&mut self) -> Result<impl Read, StreamError> {
-        match self.unread {
+        match self.unread.take() {
             Some(_) => Ok(&mut self.tar),
             None => Err(StreamError { problem: StreamProblem::NoFile, entry: None }),
         }
