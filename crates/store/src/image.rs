@@ -5,10 +5,8 @@
 //!                                    └ device n: the n-th layer's layer.tar, nearest first
 //! ```
 //!
-//! The root of the image is what a container sees as `C:\`. Every `MSWINDOWS.*` and `LIBARCHIVE.*` record of an entry is
-//! an extended attribute with the record's own value: `user.KEY`, on symbolic links `trusted.KEY`, since Linux allows
-//! `user.` on files and directories only. A link's target is made to resolve inside the mount; what the layer says is
-//! kept in `trusted.linkpath`.
+//! The root of the image is what a container sees as `C:\`. Windows metadata are extended attributes (see
+//! `xattrs`), and a link's target is made to resolve inside the mount.
 //!
 //! An image is a cache: a pure function of the chain's DiffIDs, written under another name and renamed, thrown away
 //! when it is damaged.
@@ -27,15 +25,12 @@ use winlayer_erofs::{DeviceId, Extent, ImageBuilder, Inode, InodeId, Kind, Times
 use crate::Store;
 use crate::links::resolve_target;
 use crate::view::ChainView;
+use crate::xattrs::Attributes;
 
 const FOLDER: &str = ".chains";
 
 /// Changes whenever the same chain would give another image.
-const VERSION: &str = "winlayer chain image 1";
-
-/// Values longer than this stay out of the mounted view: ext4 keeps about 3.9 KB of extended attributes for a file, and
-/// a file whose attributes do not fit could not be changed. The layer still has them.
-const LONGEST_XATTR: usize = 2048;
+const VERSION: &str = "winlayer chain image 2";
 
 impl Store {
     /// The image of a layer and its chain, made if it is not there.
@@ -156,6 +151,7 @@ fn image_error(error: winlayer_erofs::Error) -> Error {
 /// Describes the nodes of a chain to the image builder.
 struct Scribe<'a> {
     view: &'a ChainView,
+    attributes: Attributes<'a>,
     builder: ImageBuilder,
     devices: Vec<DeviceId>,
     /// Inodes of files, so that hard links share them.
@@ -171,7 +167,7 @@ impl<'a> Scribe<'a> {
             let device = builder.add_device(index.tar_len(), &index.diff_id().0.0).map_err(image_error);
             devices.push(device.map_err(|e| e.layer(id))?);
         }
-        Ok(Self { view, builder, devices, inodes: HashMap::new() })
+        Ok(Self { view, attributes: Attributes::new(view), builder, devices, inodes: HashMap::new() })
     }
 
     /// Adds everything below `top`; gives the inode of `top` itself.
@@ -280,20 +276,7 @@ impl<'a> Scribe<'a> {
     }
 
     fn xattrs(&mut self, node: &Node) -> Result<Vec<XattrId>> {
-        let index = self.view.index_of(node.at.layer);
-        let prefix: &[u8] = if node.kind == NodeKind::Symlink { b"trusted." } else { b"user." };
-        let mut ids = Vec::new();
-        for (key, value) in index.records(node.at.row) {
-            let is_windows = key.starts_with(b"MSWINDOWS.") || key.starts_with(b"LIBARCHIVE.");
-            if is_windows && value.len() <= LONGEST_XATTR {
-                ids.push(self.builder.xattr(&[prefix, key].concat(), value).map_err(image_error)?);
-            }
-        }
-        if node.kind == NodeKind::Symlink {
-            ids.push(
-                self.builder.xattr(b"trusted.linkpath", index.link_text(node.at.row)).map_err(image_error)?,
-            );
-        }
-        Ok(ids)
+        let attributes = self.attributes.of(node);
+        attributes.iter().map(|(name, value)| self.builder.xattr(name, value).map_err(image_error)).collect()
     }
 }

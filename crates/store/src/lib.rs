@@ -28,6 +28,7 @@ mod scratch;
 mod usage;
 mod verify;
 mod view;
+mod xattrs;
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -41,7 +42,7 @@ pub use index::{Index, StreamEntry};
 pub use mount::{MountRequest, Mounted, Strategy, Unmounted};
 pub use record::LayerRecord;
 pub use remove::CleanedUp;
-pub use scratch::SMALLEST_SCRATCH;
+pub use scratch::{DiffPolicy, DiffSummary, SMALLEST_SCRATCH};
 pub use usage::LayerUsage;
 pub use verify::Problem;
 pub use view::{ChainView, FileReader, Stat, StreamStat, Times};

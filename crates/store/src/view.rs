@@ -162,6 +162,11 @@ impl ChainView {
         &self.union.layers()[layer]
     }
 
+    /// The entry behind a hard link; `None` if it leads nowhere.
+    pub(crate) fn follow_links(&self, place: Place) -> Option<Place> {
+        self.union.follow_links(place)
+    }
+
     fn index(&self, place: Place) -> &Index {
         self.index_of(place.layer)
     }

@@ -42,6 +42,11 @@ pub(super) fn mount(image: &Path, at: &Path) -> Result<()> {
     run("mount", Command::new("mount").args(["-t", "ext4", "-o", options]).arg(image).arg(at))
 }
 
+/// Undoes [`mount`].
+pub(super) fn unmount(at: &Path) -> Result<()> {
+    run("mount", Command::new("umount").arg(at))
+}
+
 /// What e2fsck gives when it found something and put it right.
 const REPAIRED: i32 = 1;
 

@@ -8,7 +8,10 @@
 //! HOME/<id>/scratch/disk/     where it is mounted while the layer is
 //! ```
 
+#[cfg(target_os = "linux")]
+mod diff;
 mod disk;
+mod export;
 
 use std::path::PathBuf;
 
@@ -17,6 +20,8 @@ use winlayer_core::{Chain, Error, ErrorKind, LayerId, Result};
 
 use crate::Store;
 use crate::import::Staging;
+
+pub use export::{DiffPolicy, DiffSummary};
 
 const FOLDER: &str = "scratch";
 /// Where the disk of a writable layer is mounted, below the layer's folder.
@@ -133,6 +138,21 @@ impl Scratch {
             self.make_folders(&within)?;
         }
         Ok((within.join("upper"), within.join("work")))
+    }
+
+    /// Shows the upper directory to `then`. A disk that is not mounted is, as long as that takes.
+    fn read_upper<T>(&self, then: impl FnOnce(&std::path::Path) -> Result<T>) -> Result<T> {
+        if !self.image().exists() {
+            return then(&self.folder.join("upper"));
+        }
+        let upper = self.mount_point().join("upper");
+        if upper.is_dir() {
+            return then(&upper);
+        }
+        disk::mount(&self.image(), &self.mount_point())?;
+        let result = self.make_folders(&self.mount_point()).and_then(|()| then(&upper));
+        let unmounted = disk::unmount(&self.mount_point());
+        result.and_then(|value| unmounted.map(|()| value))
     }
 
     /// Sets or raises the size limit.
