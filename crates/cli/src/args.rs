@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::failure::Outcome;
 use crate::fs::FsCommand;
 use crate::layer::LayerCommand;
+use crate::transport::TransportCommand;
 use crate::{demo, doctor, status};
 
 /// Stores, inspects, verifies and exports Windows container layers, on any machine.
@@ -69,6 +70,9 @@ pub(crate) enum Command {
     /// Look into a layer and its chain without mounting.
     #[command(subcommand)]
     Fs(FsCommand),
+    /// Turn layer tars into the directories that Windows' Host Compute Service imports, and back.
+    #[command(subcommand)]
+    Transport(TransportCommand),
     /// Show the home, the engine and the volume that they use.
     Status,
     /// Look for what is wrong with the home, and say what to do about it.
@@ -84,6 +88,7 @@ impl Command {
             Self::Demo => demo::run(context),
             Self::Layer(command) => command.run(context),
             Self::Fs(command) => command.run(context),
+            Self::Transport(command) => command.run(context),
             Self::Status => status::run(context),
             Self::Doctor => doctor::run(context),
             Self::Completions(args) => args.run(),

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use winlayer_core::{CancelToken, Error, Result};
+use winlayer_store::Compression;
 
 /// Bytes that are read from a pipe at once.
 const PIECE: usize = 256 << 10;
@@ -47,6 +48,25 @@ impl Input {
         Ok(Self { reader: Box::new(CancellableReader::new(file, cancel.clone())), len: None })
     }
 }
+
+impl Input {
+    /// Undoes gzip or zstd, which is seen by the content.
+    pub(crate) fn decompressed(mut self) -> Result<Box<dyn Read + Send>> {
+        let failed = |e| Error::io_stream("read the input", e);
+        let mut first = Vec::new();
+        (&mut self.reader).take(FIRST_BYTES).read_to_end(&mut first).map_err(failed)?;
+        let compression = Compression::detect(&first)?;
+        let all = io::Cursor::new(first).chain(self.reader);
+        Ok(match compression {
+            Compression::None => Box::new(all),
+            Compression::Gzip => Box::new(flate2::read::MultiGzDecoder::new(all)),
+            Compression::Zstd => Box::new(zstd::Decoder::new(all).map_err(failed)?),
+        })
+    }
+}
+
+/// As many as [`Compression::detect`] looks at.
+const FIRST_BYTES: u64 = 8;
 
 #[cfg(unix)]
 fn stdin_as_file() -> io::Result<File> {

@@ -21,7 +21,9 @@ mod output;
 mod progress;
 mod status;
 mod table;
+mod target;
 mod text;
+mod transport;
 mod volume;
 
 use std::process::ExitCode;

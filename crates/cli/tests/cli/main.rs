@@ -13,3 +13,4 @@ mod import;
 mod interrupt;
 mod no_space;
 mod support;
+mod transport;
