@@ -21,6 +21,8 @@ use crate::view::ChainView;
 /// Values longer than this stay out of the mounted view: ext4 keeps about 3.9 KB of extended attributes for a file, and
 /// a file whose attributes do not fit could not be changed. The layer still has them.
 const LONGEST_VALUE: usize = 2048;
+/// The longest path that a file is known by, in bytes, so that there is room for the other attributes.
+const LONGEST_PATH: usize = 1024;
 /// The longest name that Linux allows (`XATTR_NAME_MAX`), in bytes.
 const LONGEST_NAME: usize = 255;
 
@@ -93,7 +95,7 @@ impl<'a> Attributes<'a> {
             || index.streams(row).len() > 0
             || index.records(row).any(|(key, value)| !is_time(key) && !is_shown(key, value));
         let path = node.path.as_bytes();
-        if must_be_known && node.kind != NodeKind::Directory && path.len() <= LONGEST_VALUE {
+        if must_be_known && node.kind != NodeKind::Directory && path.len() <= LONGEST_PATH {
             attributes.push((name(FILE), path.to_vec()));
         }
         attributes

@@ -309,6 +309,28 @@ fn links_keep_their_text_and_new_ones_get_windows_text() {
 }
 
 #[test]
+fn the_changes_of_a_layer_with_a_size_limit_are_read_mounted_or_not() {
+    let home = Home::new();
+    if home.mount(&id("w")).is_none() {
+        return;
+    }
+    let layer = home.writable("limited");
+    if let Err(why) = home.store.expand_writable(&layer, 32 << 20) {
+        eprintln!("SKIPPED: no size limits here: {why}");
+        return;
+    }
+    let mount = home.mount(&layer).unwrap();
+    fs::write(mount.path.join("new"), "new").unwrap();
+    let lines =
+        || home.store.writable_changes(&layer).unwrap().iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(lines(), ["A Files/new"]);
+    drop(mount);
+    assert_eq!(lines(), ["A Files/new"]);
+    let disk = home.store.home().folder(&layer).join("scratch/disk/upper");
+    assert!(!disk.exists(), "the disk is mounted only while it is read");
+}
+
+#[test]
 fn changes_are_those_of_the_layer_that_is_committed() {
     let edit = |top: &Path| {
         append(&top.join("License.txt"), "!");
