@@ -2,9 +2,8 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stderr,
     clippy::cast_possible_truncation,
-    reason = "a test may fail by panicking, works with small numbers, and says when it is skipped"
+    reason = "a test may fail by panicking, and works with small numbers"
 )]
 
 #[path = "../support/mod.rs"]

@@ -1,5 +1,9 @@
 //! A home in a temporary directory and hand-made tars, for the tests of the store.
-#![allow(dead_code, reason = "each test binary uses its part of this")]
+#![allow(
+    dead_code,
+    clippy::print_stderr,
+    reason = "each test binary uses its part of this, and says what it skips"
+)]
 
 pub(crate) mod readers;
 pub(crate) mod tar;
