@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use serde::Serialize;
+use winlayer_core::{Error, Result};
+use winlayer_store::Strategy;
 
 use crate::context::Context;
 use crate::failure::Outcome;
@@ -22,6 +24,15 @@ struct Facts<'a> {
     backend: &'static str,
     file_system: Option<String>,
     free_bytes: Option<u64>,
+    mounts: Vec<Mounts>,
+}
+
+/// Whether a way to mount layers works here.
+#[derive(Serialize)]
+struct Mounts {
+    strategy: Strategy,
+    /// Why not, if it does not.
+    problem: Option<String>,
 }
 
 /// Prints the facts.
@@ -41,8 +52,14 @@ pub(crate) fn run(context: &Context) -> Outcome {
         backend: context.backend_name(),
         file_system: volume.file_system,
         free_bytes: volume.free,
+        mounts: context.store().strategies().into_iter().map(mounts).collect(),
     };
     context.out.facts(&facts, text(&facts))
+}
+
+fn mounts((strategy, works): (Strategy, Result<()>)) -> Mounts {
+    let advice = |error: &Error| error.advice().map(|hint| format!("; {hint}")).unwrap_or_default();
+    Mounts { strategy, problem: works.err().map(|error| format!("{error}{}", advice(&error))) }
 }
 
 fn text(facts: &Facts<'_>) -> Table {
@@ -62,5 +79,9 @@ fn text(facts: &Facts<'_>) -> Table {
     table.fact("backend", facts.backend);
     table.fact("file system", facts.file_system.clone().unwrap_or_else(unknown));
     table.fact("free", facts.free_bytes.map_or_else(unknown, size));
+    for way in &facts.mounts {
+        let state = way.problem.as_ref().map_or("yes".to_owned(), |why| format!("no: {why}"));
+        table.fact(&format!("mounts by {}", way.strategy), state);
+    }
     table
 }

@@ -12,6 +12,8 @@ use winlayer_store::{LayerRecord, Store};
 pub(crate) enum State {
     /// It has content, and so far as one can see without reading it, it is whole.
     Whole,
+    /// It takes changes.
+    Writable,
     /// It was made and never filled.
     Empty,
     /// Something about it is wrong.
@@ -22,6 +24,7 @@ impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Whole => f.write_str("whole"),
+            Self::Writable => f.write_str("writable"),
             Self::Empty => f.write_str("empty"),
             Self::Broken(why) => write!(f, "broken: {why}"),
         }
@@ -48,6 +51,7 @@ impl LayerFacts {
                 let missing: Vec<_> = missing_in(store, chain).map(LayerId::as_str).collect();
                 State::Broken(format!("missing below it: {}", missing.join(", ")))
             }
+            (_, None) if store.is_writable(&id) => State::Writable,
             (_, None) => State::Empty,
             (Ok(_), Some(Ok(_))) => State::Whole,
         };

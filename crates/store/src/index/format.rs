@@ -16,7 +16,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 pub(crate) const MAGIC: [u8; 8] = *b"WLINDEX\0";
 
 /// The version that this program writes; any other is rebuilt from the tar.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// "No row", "no number".
 pub(crate) const NONE: u32 = u32::MAX;
