@@ -113,6 +113,13 @@ impl<V: LayerView> Union<V> {
         self.node(spelled, &visible)
     }
 
+    /// The entries that make up what is visible at a path, nearest first: one, or for a directory all that take part.
+    pub fn places(&self, path: &LayerPath) -> Vec<Place> {
+        let found = self.descend(0, path.as_bytes());
+        found
+            .map_or_else(Vec::new, |(visible, _)| visible.members.iter().map(|member| member.place).collect())
+    }
+
     /// Goes down a path, component by component; gives what is there and how the path is spelled.
     fn descend(&self, first: usize, path: &[u8]) -> Option<(Visible, Vec<u8>)> {
         let mut found: Option<Visible> = None;

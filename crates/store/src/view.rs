@@ -243,6 +243,21 @@ impl ChainView {
         })
     }
 
+    /// The security descriptor of a directory: the nearest that any layer gives it. Layers list the directories on the way
+    /// to their changes, `Files` above all, without saying who may do what in them; that stays as it was below.
+    ///
+    /// # Errors
+    /// As [`ChainView::stat`].
+    pub(crate) fn directory_descriptor(&self, path: &LayerPath) -> Result<Option<Vec<u8>>> {
+        for at in self.union.places(path) {
+            let node = Node { path: path.clone(), kind: NodeKind::Directory, name_at: at, at };
+            if let Some(descriptor) = self.meta(&node)?.security {
+                return Ok(Some(descriptor));
+            }
+        }
+        Ok(None)
+    }
+
     /// Opens the content of a file, or of one of its alternate data streams.
     ///
     /// # Errors

@@ -27,7 +27,8 @@ use winlayer_core::{Error, ErrorKind, LayerId, Result};
 
 use crate::Store;
 use crate::view::ChainView;
-use state::{State, StateLock};
+use state::State;
+pub(crate) use state::StateLock;
 
 /// How a layer is mounted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -161,6 +162,11 @@ impl Store {
             return Ok(None);
         }
         Ok(StateLock::take(self.home(), id)?.live_state()?.map(|state| state.mounted(id)))
+    }
+
+    /// Keeps a layer mounted, or unmounted, as it is now until the lock is dropped.
+    pub(crate) fn hold_mounts(&self, id: &LayerId) -> Result<StateLock> {
+        StateLock::take(self.home(), id)
     }
 
     /// Which strategies work here, best first, and why not where they do not.

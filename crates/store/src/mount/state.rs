@@ -42,7 +42,7 @@ impl State {
 }
 
 /// The right to change the state of one layer's mount.
-pub(super) struct StateLock {
+pub(crate) struct StateLock {
     state: PathBuf,
     place: PathBuf,
     lower: PathBuf,

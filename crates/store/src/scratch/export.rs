@@ -62,6 +62,8 @@ impl Store {
         if !self.is_writable(id) {
             return Err(Error::invalid("not a writable layer"));
         }
+        // While the lock is held nobody mounts or unmounts the layer, nor the disk that it may have.
+        let _lock = self.hold_mounts(id)?;
         self.scratch_folder(id).read_upper(|upper| then(upper, &below))
     }
 }

@@ -94,7 +94,11 @@ impl Emitter<'_> {
         if let Some(node) = node {
             self.streams(path, node, &described)?;
         }
-        self.ways.push(Heritage::of(path.clone(), described.security(path)?.as_deref())?);
+        let descriptor = match (described.security(path)?, node) {
+            (None, Some(_)) => self.sides.below.directory_descriptor(path)?,
+            (own, _) => own,
+        };
+        self.ways.push(Heritage::of(path.clone(), descriptor.as_deref())?);
         Ok(())
     }
 
