@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
-/// Whether something is mounted at exactly this path.
+/// Whether something is mounted at exactly this path, by whatever name it is called.
 pub(super) fn is_mounted(path: &Path) -> bool {
     let Ok(table) = std::fs::read("/proc/self/mountinfo") else { return false };
-    let wanted = path.as_os_str().as_encoded_bytes();
+    // The kernel knows places without links and dots.
+    let Ok(place) = path.canonicalize() else { return false };
+    let wanted = place.as_os_str().as_encoded_bytes();
     // Field 5 is the mount point (proc(5)), with blanks and backslashes in octal.
     table
         .split(|&b| b == b'\n')

@@ -32,6 +32,11 @@ impl TestHome {
         Self::in_directory(dir.unwrap())
     }
 
+    /// A home in a directory of its own below this one.
+    pub(crate) fn within(parent: &Path) -> Self {
+        Self::in_directory(tempfile::tempdir_in(parent).unwrap())
+    }
+
     fn in_directory(dir: tempfile::TempDir) -> Self {
         let store = Store::new(dir.path().join("home"));
         store.home().ensure().unwrap();
