@@ -14,8 +14,8 @@
 //! destination afterwards, so they come back as [`Unpacked`]. [`complete`] puts them into the directory, as `ExportLayer`
 //! has them; then [`pack`] finds them.
 //!
-//! Times belong to the files of the directory. Where these cannot hold all four, which is anywhere but on Windows, they are
-//! kept in an extended attribute; without that, all are the time of the last write.
+//! Times belong to the files of the directory. Windows' files have them, apart from the time of the change, which is taken
+//! for that of the last write; on Linux an extended attribute keeps all four. Without that, all are the last write.
 //!
 //! # What the format loses
 //! Unpacking, completing and packing again keeps names, data, attributes, times, security descriptors, extended
@@ -28,7 +28,7 @@
 //! - attributes and times that a hard link's own entry claims, flags of extended attributes, mode bits, owner and group,
 //!   PAX records that say nothing of Windows, and the order of entries: packing goes by the bytes of the names, whiteouts
 //!   right behind their directory, or the nearest one above it that the layer has;
-//! - the difference between an access or change time that is missing and one that is the modification time.
+//! - the difference between attributes and times that are missing and those that this stands for.
 //!
 //! Names are limited by the file system: Linux takes 255 bytes, of which `.$wcidirs$` needs 10, and 4096 in a path.
 

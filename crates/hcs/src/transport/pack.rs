@@ -10,7 +10,7 @@ use winlayer_core::path::{EntryName, Root};
 use winlayer_core::{Control, Error, ErrorKind, LayerPath, Progress, Result};
 use winlayer_meta::attributes::FileAttributes;
 use winlayer_meta::name;
-use winlayer_tar::stream::{FileId, FileInfo, LayerWriter, Links, data_size};
+use winlayer_tar::stream::{FileInfo, LayerWriter, Links, data_size};
 
 use super::disk::{canonical, look_up, open_file};
 use super::error::{stream_error, write_error};
@@ -27,7 +27,7 @@ const ATTRIBUTES_LEN: usize = 4;
 /// [`complete`](super::complete). Gives `out` back, which is not flushed.
 ///
 /// A file that has several names in the directory (hard links, known by device and inode; not on Windows) comes once and
-/// then as hard links. The same directory makes the same tar.
+/// then as hard links. The same directory makes the same tar, unless the system changes times of access.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidInput`] with the path of what has no place in such a directory, is malformed or is a link (none is
@@ -292,6 +292,8 @@ fn plain_attributes(metadata: &Metadata) -> FileAttributes {
 #[cfg(unix)]
 fn links(metadata: &Metadata) -> Links {
     use std::os::unix::fs::MetadataExt;
+    use winlayer_tar::stream::FileId;
+
     if metadata.nlink() <= 1 {
         return Links::One;
     }

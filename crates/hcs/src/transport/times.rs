@@ -2,6 +2,7 @@
 //!
 //! Windows has them; elsewhere the file's own time is that of the last write, and all four are in the extended attribute
 //! `user.winlayer.times` too: creation, access, write, change, each a little-endian FILETIME ([MS-DTYP] 2.3.3).
+//! To Windows, setting 0 or more than 2^63 - 1 means something else ([MS-FSCC] 2.4.7): the nearest time is set then.
 
 use std::fs::{File, FileTimes, Metadata};
 use std::io;
@@ -19,11 +20,6 @@ pub(super) struct Times {
 }
 
 impl Times {
-    /// All times one.
-    pub(super) fn all(time: FileTime) -> Self {
-        Self { created: time, accessed: time, modified: time, changed: time }
-    }
-
     /// As they are outside of `Files`, where only the last write and the last change count.
     pub(super) fn without_creation_and_access(self) -> Self {
         Self { created: self.modified, accessed: self.modified, ..self }
@@ -53,7 +49,7 @@ impl Times {
 }
 
 fn to_system(time: FileTime) -> Option<SystemTime> {
-    let UnixTime { secs, nanos } = time.to_unix();
+    let UnixTime { secs, nanos } = platform::settable(time).to_unix();
     let whole = Duration::from_secs(secs.unsigned_abs());
     let second = match secs {
         0.. => SystemTime::UNIX_EPOCH.checked_add(whole),
@@ -89,6 +85,10 @@ mod platform {
     use std::os::windows::fs::{FileTimesExt, MetadataExt};
 
     use super::{FileTime, Times, to_system};
+
+    pub(super) fn settable(time: FileTime) -> FileTime {
+        FileTime::from_ticks(time.ticks().clamp(1, i64::MAX.cast_unsigned()))
+    }
 
     #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
     pub(super) fn keep(_: Times, _: &File) -> io::Result<()> {
@@ -127,17 +127,25 @@ mod platform {
 
     pub(super) use super::attribute::keep;
 
+    pub(super) fn settable(time: FileTime) -> FileTime {
+        time
+    }
+
+    fn all(time: FileTime) -> Times {
+        Times { created: time, accessed: time, modified: time, changed: time }
+    }
+
     pub(super) fn with_creation(times: FileTimes, _: FileTime) -> FileTimes {
         times
     }
 
     pub(super) fn of_directory(metadata: &Metadata) -> io::Result<Times> {
-        Ok(Times::all(from_system(metadata.modified()?)))
+        Ok(all(from_system(metadata.modified()?)))
     }
 
     pub(super) fn read(file: &File, metadata: &Metadata) -> io::Result<Times> {
         let own = from_system(metadata.modified()?);
-        let Some(kept) = super::attribute::kept(file)? else { return Ok(Times::all(own)) };
+        let Some(kept) = super::attribute::kept(file)? else { return Ok(all(own)) };
         if own == kept.modified || !is_held_anywhere(kept.modified) {
             return Ok(kept);
         }
@@ -212,6 +220,10 @@ mod attribute {
 mod tests {
     use super::*;
 
+    fn one(time: FileTime) -> Times {
+        Times { created: time, accessed: time, modified: time, changed: time }
+    }
+
     fn at(ticks: u64) -> FileTime {
         FileTime::from_ticks(ticks)
     }
@@ -225,7 +237,7 @@ mod tests {
         let read = Times::read(&file, &file.metadata().unwrap()).unwrap();
         assert_eq!(read.modified, modified);
         if cfg!(target_os = "linux") {
-            assert!(read == times || read == Times::all(modified), "{read:?}");
+            assert!(read == times || read == one(modified), "{read:?}");
         }
     }
 
@@ -241,7 +253,7 @@ mod tests {
     #[test]
     fn a_file_that_was_written_since_has_the_time_of_that() {
         use std::io::Write;
-        let old = Times::all(at(132_444_736_001_234_567));
+        let old = one(at(132_444_736_001_234_567));
         let mut file = tempfile::tempfile().unwrap();
         old.write(&file).unwrap();
         file.write_all(b"x").unwrap();
