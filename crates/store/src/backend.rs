@@ -86,6 +86,10 @@ impl LayerBackend for Store {
         Store::destroy(self, folder)
     }
 
+    fn release(&self, id: &LayerId) -> Result<()> {
+        Store::release(self, id)
+    }
+
     fn import(
         &self,
         id: &LayerId,

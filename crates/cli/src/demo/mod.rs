@@ -1,6 +1,7 @@
 //! `demo`: a small Windows image goes through everything, in a temporary home, with the very commands that people use.
 
 mod image;
+mod writable;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -93,6 +94,7 @@ pub(crate) fn run(context: &Context) -> Outcome {
     let mut demo = Demo { context, folder: folder.path().to_owned(), cancel, number: 0 };
     let made = demo.make_layers()?;
     STEPS.iter().try_for_each(|step| demo.take(step))?;
+    demo.work_in_a_layer()?;
     let proofs = made.into_iter().map(|(layer, tar)| demo.prove(layer, &tar)).collect::<Result<Vec<_>>>()?;
     demo.take(&LAST_STEP)?;
     folder.close().map_err(|e| Error::io("remove", &demo.folder, e))?;

@@ -14,3 +14,4 @@ mod interrupt;
 mod no_space;
 mod support;
 mod transport;
+mod writable;

@@ -37,14 +37,24 @@ impl Sandbox {
         Self { dir: tempfile::tempdir().unwrap() }
     }
 
+    /// A sandbox in a directory of its own below this one.
+    pub(crate) fn within(parent: &Path) -> Self {
+        Self { dir: tempfile::tempdir_in(parent).unwrap() }
+    }
+
     /// A sandbox whose home has the layers `base` and, on top, `app`.
     pub(crate) fn with_layers() -> Self {
         let sandbox = Self::new();
-        sandbox.file("base.tar", &base_tar());
-        sandbox.file("app.tar", &app_tar());
-        sandbox.ok(["layer", "import", "base", &sandbox.path("base.tar")]);
-        sandbox.ok(["layer", "import", "app", "--parent", "base", &sandbox.path("app.tar")]);
+        sandbox.make_layers();
         sandbox
+    }
+
+    /// Imports the layers `base` and, on top, `app`.
+    pub(crate) fn make_layers(&self) {
+        self.file("base.tar", &base_tar());
+        self.file("app.tar", &app_tar());
+        self.ok(["layer", "import", "base", &self.path("base.tar")]);
+        self.ok(["layer", "import", "app", "--parent", "base", &self.path("app.tar")]);
     }
 
     pub(crate) fn home(&self) -> PathBuf {
