@@ -53,8 +53,8 @@ impl Store {
     /// the tar. A layer without content has nothing to be wrong but its chain.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`](winlayer_core::ErrorKind::NotFound) or
-    /// [`ErrorKind::Cancelled`](winlayer_core::ErrorKind::Cancelled). What is wrong with the layer is the result.
+    /// [`ErrorKind::NotFound`] or
+    /// [`ErrorKind::Cancelled`]. What is wrong with the layer is the result.
     pub fn verify(&self, id: &LayerId, control: Control<'_>) -> Result<Vec<Problem>> {
         self.check_exists(id)?;
         let mut problems = self.verify_chain(id);
@@ -131,7 +131,7 @@ impl Store {
     /// Makes the index of a layer from its tar again, and puts it in place where that is possible.
     ///
     /// # Errors
-    /// [`ErrorKind::Corrupt`](winlayer_core::ErrorKind::Corrupt) if the tar is no layer.
+    /// [`ErrorKind::Corrupt`] if the tar is no layer.
     pub fn rebuild_index(&self, id: &LayerId) -> Result<Index> {
         let tar = mapping::map(&self.tar_path(id)).map_err(|e| e.layer(id))?;
         let diff_id = LayerRecord::read(&self.home().folder(id)).map(|record| record.diff_id);
