@@ -1,7 +1,6 @@
 //! The store as an engine for the graph drivers: HCS's words, answered by tar and index.
 
-use std::fs::File;
-use std::io::{BufWriter, Read, Seek, SeekFrom};
+use std::io::Read;
 use std::path::PathBuf;
 
 use winlayer_core::home::Folder;
@@ -12,7 +11,7 @@ use winlayer_core::{
 };
 
 use crate::view::ChainView;
-use crate::{DiffPolicy, MountRequest, Store};
+use crate::{MountRequest, Store};
 
 impl LayerBackend for Store {
     fn name(&self) -> &'static str {
@@ -143,29 +142,4 @@ impl LayerBackend for Store {
         }
         facts
     }
-}
-
-impl Store {
-    /// What was changed in a writable layer, as a tar in a file without a name.
-    fn changes_as_tar(&self, id: &LayerId) -> Result<File> {
-        let root = self.home().root();
-        let failed = |e| Error::io("write the layer's changes in", root, e);
-        let file = tempfile::tempfile_in(root).map_err(failed)?;
-        let mut out = BufWriter::with_capacity(1 << 20, file);
-        let policy = DiffPolicy { source_date_epoch: source_date_epoch()?, ..DiffPolicy::default() };
-        self.export_writable(id, &policy, &mut out)?;
-        let mut file = out.into_inner().map_err(|e| failed(e.into_error()))?;
-        file.seek(SeekFrom::Start(0)).map_err(failed)?;
-        Ok(file)
-    }
-}
-
-/// The time that no time made here may be later than (reproducible-builds.org, `SOURCE_DATE_EPOCH`).
-fn source_date_epoch() -> Result<Option<i64>> {
-    let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(None) };
-    let seconds = text.to_str().and_then(|text| text.parse().ok());
-    let wrong = || {
-        Error::invalid(format!("SOURCE_DATE_EPOCH is {text:?}, which is not a number of seconds since 1970"))
-    };
-    seconds.map(Some).ok_or_else(wrong)
 }

@@ -56,7 +56,7 @@ impl Store {
 
     /// Removes the image of a layer's chain, if there is one.
     pub(crate) fn drop_chain_image(&self, id: &LayerId) {
-        let Ok(view) = self.view(id) else { return };
+        let Ok(view) = self.stored_view(id) else { return };
         let Ok(digest) = self.chain_digest(view.layers()) else { return };
         let _ = self.home().disk().remove_file(&self.home().root().join(FOLDER).join(image_name(digest)));
     }

@@ -166,7 +166,7 @@ impl Store {
 }
 
 /// The index that a scanned tar gives.
-fn index_of(scan: TarScan, diff_id: DiffId, tar_len: u64) -> Result<(Vec<u8>, Contents)> {
+pub(crate) fn index_of(scan: TarScan, diff_id: DiffId, tar_len: u64) -> Result<(Vec<u8>, Contents)> {
     let mut bytes = Vec::new();
     let contents = scan.builder.write(None, diff_id, tar_len, &mut |piece| {
         bytes.extend_from_slice(piece);

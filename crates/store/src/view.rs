@@ -25,6 +25,8 @@ pub struct ChainView {
     /// Nearest first, as in the union.
     layers: Vec<LayerId>,
     union: Union<Arc<Index>>,
+    /// What was changed in the nearest layer, as a tar, if it is writable.
+    changes: Option<File>,
 }
 
 /// The four times of a file.
@@ -81,11 +83,20 @@ pub struct Stat {
 }
 
 impl Store {
-    /// A layer and its chain as one tree.
+    /// A layer and its chain as one tree; a writable layer as it is now.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] if there is no such layer, or one of its chain is missing.
     pub fn view(&self, id: &LayerId) -> Result<ChainView> {
+        let stored = self.stored_view(id)?;
+        if self.is_writable(id) { self.view_with_changes(id, stored) } else { Ok(stored) }
+    }
+
+    /// The layers of a chain that do not change: for a writable layer, those below it.
+    ///
+    /// # Errors
+    /// As [`Store::view`].
+    pub(crate) fn stored_view(&self, id: &LayerId) -> Result<ChainView> {
         self.check_exists(id)?;
         let chain = self.home().chain(id)?;
         let missing = chain.layers().iter().find(|parent| !self.home().folder(parent).is_dir());
@@ -108,7 +119,22 @@ impl ChainView {
     fn of(store: &Store, nearest_first: &Chain) -> Result<Self> {
         let with_content = nearest_first.layers().iter().filter(|id| store.has_content(id));
         let layers: Vec<LayerId> = with_content.cloned().collect();
-        Ok(Self { store: store.clone(), layers, union: store.union_of(nearest_first)? })
+        Ok(Self { store: store.clone(), layers, union: store.union_of(nearest_first)?, changes: None })
+    }
+
+    /// The same with one more layer on top, whose tar is in a file without a name.
+    pub(crate) fn below(self, id: &LayerId, index: Index, changes: File) -> Self {
+        let layers = std::iter::once(id).chain(&self.layers).cloned().collect();
+        let indexes = std::iter::once(Arc::new(index)).chain(self.union.layers().iter().cloned()).collect();
+        Self { store: self.store, layers, union: Union::new(indexes), changes: Some(changes) }
+    }
+
+    /// Opens the tar that an entry is in.
+    fn tar_of(&self, place: Place) -> Result<File> {
+        match &self.changes {
+            Some(changes) if place.layer == 0 => reopen(changes),
+            _ => self.store.open_tar(self.layer_of(place)),
+        }
     }
 
     /// Finds a path, ignoring case.
@@ -177,7 +203,7 @@ impl ChainView {
         let failed =
             |e: &dyn std::fmt::Display| Error::corrupt(format!("cannot read the tar again: {e}")).layer(id);
         let offset = self.index(node.at).data(node.at.row).entry_offset;
-        let mut tar = self.store.open_tar(id)?;
+        let mut tar = self.tar_of(node.at)?;
         tar.seek(SeekFrom::Start(offset)).map_err(|e| failed(&e))?;
         let entry = Reader::new(tar).next_entry().map_err(|e| failed(&e))?;
         entry.ok_or_else(|| failed(&"it ends before the entry"))
@@ -281,9 +307,20 @@ impl ChainView {
             Error::new(ErrorKind::NotFound, format!("{} has no stream {stream:?}", node.path))
         })?;
         let id = self.layer_of(node.at);
-        FileReader::open(self.store.open_tar(id)?, data)
+        FileReader::open(self.tar_of(node.at)?, data)
             .map_err(|e| Error::io_stream("read the layer's tar", e).layer(id))
     }
+}
+
+/// Opens a file that has no name once more, with a position of its own.
+fn reopen(file: &File) -> Result<File> {
+    #[cfg(target_os = "linux")]
+    {
+        let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(file));
+        File::open(&path).map_err(|e| Error::io("open", std::path::Path::new(&path), e))
+    }
+    #[cfg(not(target_os = "linux"))]
+    file.try_clone().map_err(|e| Error::io_stream("open the changes again", e))
 }
 
 /// The records that [`Stat`] does not say in other words.

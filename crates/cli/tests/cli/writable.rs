@@ -27,6 +27,8 @@ fn what_is_changed_in_a_mount_is_committed_as_a_layer() {
     fs::write(top.join("new.txt"), "new").unwrap();
     let changes = sandbox.ok(["layer", "changes", "work"]);
     assert_eq!(changes, "A Files/new.txt\n");
+    assert_eq!(sandbox.ok(["fs", "cat", "work", "New.txt"]), "new", "a writable layer is shown as it is now");
+    assert!(sandbox.ok(["fs", "ls", "work"]).contains("new.txt"));
     sandbox.ok(["layer", "commit", "work", "done"]);
     assert_eq!(sandbox.ok(["fs", "cat", "done", "NEW.TXT"]), "new");
     let (first, second) = (sandbox.path("1.tar"), sandbox.path("2.tar"));

@@ -107,7 +107,7 @@ impl Store {
     /// [`ErrorKind::NotFound`]; [`ErrorKind::InvalidInput`] if it is mounted elsewhere or otherwise than asked for;
     /// [`ErrorKind::Unsupported`] or the system's if the strategy does not work here.
     pub fn mount(&self, id: &LayerId, request: &MountRequest) -> Result<Mounted> {
-        let view = self.view(id)?;
+        let view = self.stored_view(id)?;
         if !self.has_content(id) && !self.is_writable(id) {
             return Err(Error::invalid("the layer has no content to mount").layer(id));
         }

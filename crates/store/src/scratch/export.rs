@@ -58,7 +58,7 @@ impl Store {
     }
 
     fn read_changes<T>(&self, id: &LayerId, then: impl FnOnce(&Path, &ChainView) -> Result<T>) -> Result<T> {
-        let below = self.view(id)?;
+        let below = self.stored_view(id)?;
         if !self.is_writable(id) {
             return Err(Error::invalid("not a writable layer"));
         }

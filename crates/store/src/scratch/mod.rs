@@ -8,6 +8,7 @@
 //! HOME/<id>/scratch/disk/     where it is mounted while the layer is
 //! ```
 
+mod changes;
 #[cfg(target_os = "linux")]
 mod diff;
 mod disk;

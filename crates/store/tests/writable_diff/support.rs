@@ -183,7 +183,8 @@ impl Home {
 
     /// The view of `w`'s parents.
     pub fn parents(&self) -> ChainView {
-        self.store.view(&id("w")).unwrap()
+        let chain = self.store.home().chain(&id("w")).unwrap();
+        self.store.view(chain.parent().unwrap()).unwrap()
     }
 
     /// Mounts a layer until the guard goes; `None`, loudly, where that is not possible.
