@@ -177,6 +177,9 @@ fn status_names_home_engine_and_volume() {
     assert_eq!(status["home"], sandbox.home().to_str().unwrap());
     assert_eq!((&status["layers"], &status["backend"]), (&json!(2), &json!("store")));
     assert_eq!(status["driver"], "windowsfilter");
+    let ways = status["mounts"].as_array().unwrap();
+    assert_eq!((&ways[0]["strategy"], &ways[1]["strategy"]), (&json!("erofs"), &json!("copy")));
+    assert_eq!(ways[1]["problem"], Value::Null, "anybody can mount a copy");
     assert_eq!(sandbox.json(["--driver", "windowsdiff", "status"])["driver"], "windowsdiff");
     let other = sandbox.path("other");
     assert_eq!(sandbox.json(["--home", &other, "status"])["homeExists"], false);
