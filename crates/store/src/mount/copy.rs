@@ -1,8 +1,9 @@
 //! The copy strategy: the files of a chain written out as a plain directory tree, for any user on any system.
 //!
-//! Windows metadata become `user.*` extended attributes where the file system has those; on symbolic links, and where it
-//! has not, they are left out: the layer still has them.
+//! Windows metadata become extended attributes where the file system and the user's rights allow it, and are left out
+//! where not (`trusted.*`, which symbolic links need, takes root): the layer still has them.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,10 +14,12 @@ use winlayer_core::{Error, LayerPath, Node, Result};
 
 use crate::links::resolve_target;
 use crate::view::ChainView;
+use crate::xattrs::Attributes;
 
 /// Writes the tree of a chain into an empty directory.
 pub(super) fn populate(view: &ChainView, at: &Path) -> Result<()> {
-    let mut copier = Copier { view, at, files: std::collections::HashMap::new(), directories: Vec::new() };
+    let attributes = Attributes::new(view);
+    let mut copier = Copier { view, attributes, at, files: HashMap::new(), directories: Vec::new() };
     let mut failure = None;
     view.walk(&LayerPath::root_of(Root::Files), |node| match copier.copy(node) {
         Ok(()) => Descend::Into,
@@ -43,9 +46,14 @@ pub(super) fn remove(at: &Path) -> Result<()> {
 
 struct Copier<'a> {
     view: &'a ChainView,
+    #[cfg_attr(
+        not(target_os = "linux"),
+        allow(dead_code, reason = "other systems have no extended attributes")
+    )]
+    attributes: Attributes<'a>,
     at: &'a Path,
     /// Files by where their content is, so that hard links become hard links.
-    files: std::collections::HashMap<Place, PathBuf>,
+    files: HashMap<Place, PathBuf>,
     directories: Vec<(PathBuf, Node)>,
 }
 
@@ -112,13 +120,9 @@ impl Copier<'_> {
 
     #[cfg(target_os = "linux")]
     fn set_attributes(&self, path: &Path, node: &Node) {
-        let index = self.view.index_of(node.at.layer);
-        for (key, value) in index.records(node.at.row) {
-            if key.starts_with(b"MSWINDOWS.") || key.starts_with(b"LIBARCHIVE.") {
-                let name = [b"user.", key].concat();
-                // Best effort: see the head of this file.
-                let _ = rustix::fs::setxattr(path, name.as_slice(), value, rustix::fs::XattrFlags::empty());
-            }
+        for (name, value) in self.attributes.of(node) {
+            // Best effort: see the head of this file.
+            let _ = rustix::fs::lsetxattr(path, name.as_slice(), &value, rustix::fs::XattrFlags::empty());
         }
     }
 
