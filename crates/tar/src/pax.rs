@@ -81,8 +81,8 @@ pub fn parse_time(value: &[u8]) -> Option<UnixTime> {
     if !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let digits = &fraction[..fraction.len().min(9)];
-    let nanos: u32 = format!("{digits:0<9}").parse().ok()?;
+    let digit = |place: usize| fraction.as_bytes().get(place).map_or(0, |digit| u32::from(digit - b'0'));
+    let nanos = (0..9).fold(0, |nanos, place| nanos * 10 + digit(place));
     if nanos > 0 && whole.starts_with('-') {
         return Some(UnixTime { secs: secs.checked_sub(1)?, nanos: NANOS_PER_SECOND - nanos });
     }
