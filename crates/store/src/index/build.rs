@@ -1,6 +1,6 @@
 //! Takes a tar's entries in the order of the tar and refuses what no Windows layer can hold.
 //!
-//! About 90 bytes an entry, its path and its own PAX records stay in memory; values that repeat are kept once.
+//! 82 bytes an entry, its path and its own PAX records stay in memory; values that repeat are kept, and checked, once.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -8,6 +8,7 @@ use hashbrown::HashTable;
 use winlayer_core::path::{EntryName, Root};
 use winlayer_core::{Error, ErrorKind, LayerPath, Result};
 use winlayer_meta::attributes::FileAttributes;
+use winlayer_tar::windows::Source;
 use winlayer_tar::{EntryType, RawEntry, WindowsMeta};
 
 use super::format::{FLAG_SPARSE, NONE, Row, Span, StreamRow, kind};
@@ -66,8 +67,8 @@ impl IndexBuilder {
     fn take_node(&mut self, entry: &RawEntry, path: &LayerPath) -> Result<()> {
         let kind = kind_of(entry)?;
         check_root(path, kind)?;
-        let attributes = Self::check_metadata(entry)?;
-        check_attributes(attributes, kind)?;
+        let (records, descriptor) = self.push_records(entry)?;
+        check_attributes(check_metadata(entry, descriptor)?, kind)?;
         let link = match kind {
             kind::HARD_LINK => self.push_text(check_link_target(path, &entry.link)?.as_bytes())?,
             kind::SYMLINK => self.push_text(&entry.link)?,
@@ -90,7 +91,7 @@ impl IndexBuilder {
             mtime_secs: entry.mtime.secs.into(),
             mtime_nanos: entry.mtime.nanos.into(),
             mode: entry.mode.into(),
-            records: self.push_records(entry)?,
+            records,
             streams: Span::default(),
             end: 0.into(),
             link_row: NONE.into(),
@@ -142,13 +143,10 @@ impl IndexBuilder {
         Ok(())
     }
 
-    /// Checks what Windows would have to take; gives the attributes, if the entry has them.
-    fn check_metadata(entry: &RawEntry) -> Result<Option<FileAttributes>> {
-        let meta = WindowsMeta::from_entry(entry).and_then(|meta| meta.check().map(|()| meta));
-        meta.map(|meta| meta.attributes).map_err(|e| Error::invalid(e.to_string()))
-    }
-
-    fn push_records(&mut self, entry: &RawEntry) -> Result<Span> {
+    /// Keeps the records of an entry; tells whether its security descriptor is one that others have too.
+    fn push_records(&mut self, entry: &RawEntry) -> Result<(Span, Descriptor)> {
+        let known = self.table.len();
+        let mut descriptor = Descriptor::Known;
         let mut items = std::mem::take(&mut self.scratch);
         items.clear();
         for (key, value) in entry.pax.iter() {
@@ -156,11 +154,14 @@ impl IndexBuilder {
                 continue;
             }
             let number = self.intern(key, value)?;
+            if number as usize >= known && key == RAW_DESCRIPTOR {
+                descriptor = Descriptor::New;
+            }
             records::push_interned(&mut items, number);
         }
         let span = self.push_text(&items);
         self.scratch = items;
-        span
+        Ok((span?, descriptor))
     }
 
     /// The number of a record in the table, in which it is kept once.
@@ -201,6 +202,24 @@ impl IndexBuilder {
     pub(super) fn text(&self, span: Span) -> &[u8] {
         &self.heap[span.range()]
     }
+}
+
+/// Whether an entry's security descriptor was looked at before: a layer has a few hundred for all its files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Descriptor {
+    Known,
+    New,
+}
+
+const RAW_DESCRIPTOR: &[u8] = b"MSWINDOWS.rawsd";
+
+/// Checks what Windows would have to take; gives the attributes, if the entry has them.
+fn check_metadata(entry: &RawEntry, descriptor: Descriptor) -> Result<Option<FileAttributes>> {
+    let source = Source { kind: entry.kind, mtime: entry.mtime, link: &entry.link };
+    let to_check = |key: &[u8]| descriptor == Descriptor::New || key != RAW_DESCRIPTOR;
+    let meta = WindowsMeta::from_records(source, entry.pax.iter().filter(|(key, _)| to_check(key)));
+    let checked = meta.and_then(|meta| meta.check().map(|()| meta.attributes));
+    checked.map_err(|e| Error::invalid(e.to_string()))
 }
 
 /// A number that fits the index, or the error that says that the layer is too large.

@@ -119,17 +119,19 @@ impl IndexBuilder {
         // The rows on the way down to the last one, a component each.
         let mut open: Vec<u32> = Vec::new();
         for &row in order {
-            let ends: Vec<usize> = component_ends(self.path(row));
-            let depth = ends.len() - 1;
+            let depth = slashes(self.path(row)).count();
             let shared = open.last().map_or(0, |last| shared_components(self.path(*last), self.path(row)));
             self.close(&mut open, shared.min(depth), complete.len())?;
             if let Some(&parent) = open.last() {
                 self.enter(parent, row)?;
             }
-            for &end in &ends[open.len()..depth] {
-                let implied = self.imply_directory(row, end)?;
-                complete.push(implied);
-                open.push(implied);
+            if open.len() < depth {
+                let ends: Vec<usize> = slashes(self.path(row)).skip(open.len()).collect();
+                for end in ends {
+                    let implied = self.imply_directory(row, end)?;
+                    complete.push(implied);
+                    open.push(implied);
+                }
             }
             if self.row(row).kind != kind::WHITEOUT {
                 self.rows[row as usize].flags |= FLAG_SHOWS;
@@ -314,8 +316,7 @@ fn shared_components(a: &[u8], b: &[u8]) -> usize {
     a.split(slash).zip(b.split(slash)).take_while(|(a, b)| name::fold_eq(a, b)).count()
 }
 
-/// Where each component of a path ends.
-fn component_ends(path: &[u8]) -> Vec<usize> {
-    let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
-    slashes.chain([path.len()]).collect()
+/// Where each component of a path ends, the last one left out.
+fn slashes(path: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at)
 }
