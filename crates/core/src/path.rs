@@ -177,6 +177,18 @@ pub fn parent(path: &[u8]) -> Option<&[u8]> {
     path.iter().rposition(|&b| b == b'/').map(|slash| &path[..slash])
 }
 
+/// Where each component of a `/`-separated path ends.
+pub fn component_ends(path: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+    slashes.chain(std::iter::once(path.len()))
+}
+
+/// How many components two `/`-separated paths have in common from their front, ignoring case.
+pub fn shared_components(a: &[u8], b: &[u8]) -> usize {
+    let slash = |byte: &u8| *byte == b'/';
+    a.split(slash).zip(b.split(slash)).take_while(|(a, b)| name::fold_eq(a, b)).count()
+}
+
 fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|&b| b == b'/').filter(|component| !component.is_empty() && *component != b".")
 }

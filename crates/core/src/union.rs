@@ -11,7 +11,7 @@ use std::ops::Range;
 use winlayer_meta::name;
 
 use crate::change::{Change, ChangeKind};
-use crate::path::{LayerPath, MAX_PATH_UNITS, file_name};
+use crate::path::{LayerPath, MAX_PATH_UNITS, component_ends, file_name};
 use crate::view::{EntryKind, LayerView, LinkTarget, RowId};
 
 /// An entry of one layer of a chain.
@@ -122,14 +122,27 @@ impl<V: LayerView> Union<V> {
 
     /// Goes down a path, component by component; gives what is there and how the path is spelled.
     fn descend(&self, first: usize, path: &[u8]) -> Option<(Visible, Vec<u8>)> {
+        // What each layer has of the path, found at once: a search for each component would read a long path as often
+        // as it has components.
+        let rows: Vec<Vec<RowId>> =
+            self.layers.iter().skip(first).map(|layer| layer.find_prefixes(path)).collect();
+        let row_in = |layer: usize, depth: usize| rows[layer - first].get(depth).copied();
         let mut found: Option<Visible> = None;
         let mut spelled = Vec::with_capacity(path.len());
-        for end in component_ends(path) {
-            let within = found.as_ref().map(|directory| directory.members.as_slice());
-            if within.is_some_and(|members| !self.kind(members[0].place).is_directory()) {
-                return None;
-            }
-            let visible = self.find_child(first, within, &path[..end])?;
+        for depth in 0..component_ends(path).count() {
+            let look = |layer: usize, rows: Range<u32>| {
+                let row = row_in(layer, depth).filter(|row| rows.contains(&row.0))?;
+                Some(self.member(layer, row, rows.end))
+            };
+            let visible = match &found {
+                None => {
+                    let layers = first..self.layers.len();
+                    self.visible(layers.filter_map(|layer| look(layer, 0..self.layers[layer].len())))?
+                }
+                Some(directory) if !self.kind(directory.members[0].place).is_directory() => return None,
+                Some(Visible { members }) => self
+                    .visible(members.iter().filter_map(|member| look(member.place.layer, member.inside())))?,
+            };
             if found.is_some() {
                 spelled.push(b'/');
             }
@@ -139,15 +152,16 @@ impl<V: LayerView> Union<V> {
         Some((found?, spelled))
     }
 
-    /// The visible entry with this path, given the members of the directory that it lies in (`None`: the top).
-    fn find_child(&self, first: usize, within: Option<&[Member]>, path: &[u8]) -> Option<Visible> {
+    /// What the layers below the nearest have at a path, given the members of the directory that it lies in (`None`: the
+    /// top).
+    fn find_below(&self, within: Option<&[Member]>, path: &[u8]) -> Option<Visible> {
         let look = |layer: usize, rows: Range<u32>| {
-            let row = self.layers[layer].find(path).filter(|row| rows.contains(&row.0))?;
-            Some(self.member(layer, row, rows.end))
+            let end = rows.end;
+            Some(self.member(layer, self.layers[layer].find_within(rows, path)?, end))
         };
         match within {
             None => {
-                let layers = first..self.layers.len();
+                let layers = 1..self.layers.len();
                 self.visible(layers.filter_map(|layer| look(layer, 0..self.layers[layer].len())))
             }
             Some(members) => {
@@ -264,8 +278,8 @@ impl<V: LayerView> Union<V> {
         for row in (0..layer.len()).map(RowId) {
             while open.pop_if(|(end, _)| *end <= row).is_some() {}
             let below = match open.last() {
-                None => self.find_child(1, None, layer.path(row)),
-                Some((_, members)) => self.find_child(1, Some(members), layer.path(row)),
+                None => self.find_below(None, layer.path(row)),
+                Some((_, members)) => self.find_below(Some(members), layer.path(row)),
             };
             let existed = below.is_some();
             if layer.kind(row).is_directory() {
@@ -341,10 +355,4 @@ impl<V: LayerView> Union<V> {
     fn replaces(&self, place: Place) -> bool {
         self.layers[place.layer].replaces(place.row)
     }
-}
-
-/// Where each component of a path ends.
-fn component_ends(path: &[u8]) -> impl Iterator<Item = usize> + '_ {
-    let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
-    slashes.chain(std::iter::once(path.len()))
 }

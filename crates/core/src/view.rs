@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use winlayer_meta::name;
 
+use crate::path::component_ends;
+
 /// The place of an entry in a [`LayerView`]: its row in tree order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowId(pub u32);
@@ -81,7 +83,12 @@ pub trait LayerView {
 
     /// Finds a path, ignoring case; O(log n).
     fn find(&self, path: &[u8]) -> Option<RowId> {
-        let (mut low, mut high) = (0, self.len());
+        self.find_within(0..self.len(), path)
+    }
+
+    /// Finds a path among these rows, ignoring case.
+    fn find_within(&self, rows: Range<u32>, path: &[u8]) -> Option<RowId> {
+        let Range { start: mut low, end: mut high } = rows;
         while low < high {
             let middle = low + (high - low) / 2;
             match name::tree_cmp(self.path(RowId(middle)), path) {
@@ -91,6 +98,12 @@ pub trait LayerView {
             }
         }
         None
+    }
+
+    /// Finds a path and the directories that it lies in, as far as they are there: a row for each component, outermost
+    /// first.
+    fn find_prefixes(&self, path: &[u8]) -> Vec<RowId> {
+        component_ends(path).map_while(|end| self.find(&path[..end])).collect()
     }
 
     /// The direct children of a directory, or the roots.
@@ -155,5 +168,9 @@ impl<V: LayerView + ?Sized> LayerView for Arc<V> {
 
     fn shows_nothing(&self, row: RowId) -> bool {
         (**self).shows_nothing(row)
+    }
+
+    fn find_prefixes(&self, path: &[u8]) -> Vec<RowId> {
+        (**self).find_prefixes(path)
     }
 }

@@ -119,7 +119,8 @@ impl ChainView {
     fn of(store: &Store, nearest_first: &Chain) -> Result<Self> {
         let with_content = nearest_first.layers().iter().filter(|id| store.has_content(id));
         let layers: Vec<LayerId> = with_content.cloned().collect();
-        Ok(Self { store: store.clone(), layers, union: store.union_of(nearest_first)?, changes: None })
+        let indexes = layers.iter().map(|id| store.index(id)).collect::<Result<_>>()?;
+        Ok(Self { store: store.clone(), layers, union: Union::new(indexes), changes: None })
     }
 
     /// The same with one more layer on top, whose tar is in a file without a name.

@@ -1,6 +1,6 @@
 //! Takes a tar's entries in the order of the tar and refuses what no Windows layer can hold.
 //!
-//! 82 bytes an entry, its path and its own PAX records stay in memory; values that repeat are kept, and checked, once.
+//! 86 bytes an entry, its path and its own PAX records stay in memory; values that repeat are kept, and checked, once.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -94,6 +94,7 @@ impl IndexBuilder {
             records,
             streams: Span::default(),
             end: 0.into(),
+            parent: NONE.into(),
             link_row: NONE.into(),
             kind,
             flags: sparse_flag(entry),

@@ -1,6 +1,7 @@
 //! Turns the collected entries into an index: sorts them, joins what belongs to one path, adds the directories that the
 //! tar leaves out, finds the files behind hard links, and writes it all.
 
+use winlayer_core::path::shared_components;
 use winlayer_core::union::NodeKind;
 use winlayer_core::{DiffId, Error, ErrorKind, LayerPath, Result};
 use winlayer_meta::name;
@@ -24,6 +25,13 @@ pub(crate) struct Contents {
 /// Tells what the layers below have at a path. Asked only where a hard link leads out of its layer; `None` for a layer
 /// whose links were checked when it came in: its index does not depend on what is below.
 pub(crate) type Below<'a> = Option<&'a dyn Fn(&LayerPath) -> Result<Option<NodeKind>>>;
+
+/// A row whose subtree has not ended yet.
+struct Open {
+    row: u32,
+    /// Its place in tree order.
+    position: u32,
+}
 
 /// A layer may leave out as many directories as it has entries, and in any case this many: a path of 64 KiB can imply
 /// 32 thousand directories, each a hundred bytes in the index.
@@ -113,44 +121,51 @@ impl IndexBuilder {
         Ok(chosen)
     }
 
-    /// Adds a row for every directory that is only implied, and notes where each subtree ends and whether it shows.
+    /// Adds a row for every directory that is only implied, and notes what lies in what and whether it shows.
     fn add_parents(&mut self, order: &[u32]) -> Result<Vec<u32>> {
         let mut complete = Vec::with_capacity(order.len());
         // The rows on the way down to the last one, a component each.
-        let mut open: Vec<u32> = Vec::new();
+        let mut open: Vec<Open> = Vec::new();
         for &row in order {
             let depth = slashes(self.path(row)).count();
-            let shared = open.last().map_or(0, |last| shared_components(self.path(*last), self.path(row)));
+            let last = open.last().map(|last| self.path(last.row));
+            let shared = last.map_or(0, |last| shared_components(last, self.path(row)));
             self.close(&mut open, shared.min(depth), complete.len())?;
-            if let Some(&parent) = open.last() {
-                self.enter(parent, row)?;
+            if let Some(parent) = open.last() {
+                self.enter(parent.row, row)?;
             }
             if open.len() < depth {
                 let ends: Vec<usize> = slashes(self.path(row)).skip(open.len()).collect();
                 for end in ends {
                     let implied = self.imply_directory(row, end)?;
-                    complete.push(implied);
-                    open.push(implied);
+                    self.open(&mut open, implied, &mut complete)?;
                 }
             }
             if self.row(row).kind != kind::WHITEOUT {
                 self.rows[row as usize].flags |= FLAG_SHOWS;
             }
-            complete.push(row);
-            open.push(row);
+            self.open(&mut open, row, &mut complete)?;
         }
         self.close(&mut open, 0, complete.len())?;
         Ok(complete)
     }
 
+    /// Puts a row behind those that are complete, within those that are open.
+    fn open(&mut self, open: &mut Vec<Open>, row: u32, complete: &mut Vec<u32>) -> Result<()> {
+        self.rows[row as usize].parent = open.last().map_or(NONE, |parent| parent.position).into();
+        open.push(Open { row, position: index(complete.len())? });
+        complete.push(row);
+        Ok(())
+    }
+
     /// Ends the subtrees of all but the first `keep` open rows before the row at `position`.
-    fn close(&mut self, open: &mut Vec<u32>, keep: usize, position: usize) -> Result<()> {
+    fn close(&mut self, open: &mut Vec<Open>, keep: usize, position: usize) -> Result<()> {
         let end = index(position)?;
         while open.len() > keep {
             let Some(top) = open.pop() else { break };
-            self.rows[top as usize].end = end.into();
-            if let Some(&parent) = open.last() {
-                self.rows[parent as usize].flags |= self.row(top).flags & FLAG_SHOWS;
+            self.rows[top.row as usize].end = end.into();
+            if let Some(parent) = open.last() {
+                self.rows[parent.row as usize].flags |= self.row(top.row).flags & FLAG_SHOWS;
             }
         }
         Ok(())
@@ -308,12 +323,6 @@ impl IndexBuilder {
         output(self.table.as_bytes())?;
         output(&self.heap)
     }
-}
-
-/// How many components two paths have in common from their front, ignoring case.
-fn shared_components(a: &[u8], b: &[u8]) -> usize {
-    let slash = |byte: &u8| *byte == b'/';
-    a.split(slash).zip(b.split(slash)).take_while(|(a, b)| name::fold_eq(a, b)).count()
 }
 
 /// Where each component of a path ends, the last one left out.

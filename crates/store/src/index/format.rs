@@ -90,6 +90,8 @@ pub(crate) struct Row {
     pub(crate) streams: Span,
     /// The first row behind the subtree.
     pub(crate) end: U32,
+    /// The row of the directory that it lies in; [`NONE`] for a root.
+    pub(crate) parent: U32,
     /// The row of the file that a hard link within the layer leads to.
     pub(crate) link_row: U32,
     pub(crate) kind: u8,

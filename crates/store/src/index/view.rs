@@ -7,9 +7,11 @@ use std::ops::Range;
 use std::path::Path;
 
 use memmap2::Mmap;
+use winlayer_core::path::shared_components;
 use winlayer_core::view::LinkTarget;
 use winlayer_core::{DiffId, EntryKind, Error, LayerView, Result, RowId, Sha256Digest};
 use winlayer_meta::filetime::UnixTime;
+use winlayer_meta::name;
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::format::{
@@ -237,6 +239,29 @@ impl LayerView for Index {
 
     fn shows_nothing(&self, row: RowId) -> bool {
         self.row(row).flags & FLAG_SHOWS == 0
+    }
+
+    /// One search for the whole path: the row that is there, or would be before it, lies in all of its prefixes that
+    /// the layer has.
+    fn find_prefixes(&self, path: &[u8]) -> Vec<RowId> {
+        let rows = self.rows();
+        let behind = rows.partition_point(|row| name::tree_cmp(self.text(row.path), path).is_le());
+        let Some(nearest) = behind.checked_sub(1).and_then(|row| u32::try_from(row).ok()) else {
+            return Vec::new();
+        };
+        let shared = shared_components(self.path(RowId(nearest)), path);
+        let mut prefixes = vec![RowId(nearest)];
+        while let Some(RowId(last)) = prefixes.last().copied() {
+            let parent = self.row(RowId(last)).parent.get();
+            // An index is untrusted: whatever it says, the way up comes to an end.
+            if parent >= last {
+                break;
+            }
+            prefixes.push(RowId(parent));
+        }
+        prefixes.reverse();
+        prefixes.truncate(shared);
+        prefixes
     }
 
     fn size(&self, row: RowId) -> u64 {

@@ -218,7 +218,8 @@ fn document() -> BTreeMap<String, Row> {
 #[test]
 fn every_hostile_tar_is_refused_or_taken_as_the_document_says_and_leaves_nothing_behind() {
     let mut document = document();
-    let home = TestHome::with_base(&[dir("Files"), file("Files/below", "b")]);
+    let home = TestHome::in_memory();
+    home.import("base", &[], &tar(&[dir("Files"), file("Files/below", "b")])).unwrap();
     let before = home.snapshot();
     for (name, tar) in cases() {
         let row = document.remove(name).unwrap_or_else(|| panic!("{name} is not in the document"));

@@ -180,6 +180,16 @@ fn very_deep_paths_cost_no_more_than_their_length() {
 }
 
 #[test]
+fn links_to_very_deep_paths_below_cost_no_more_than_their_length() {
+    let home = TestHome::with_base(&[dir("Files"), file(format!("Files{}/file", "/d".repeat(12_000)), "x")]);
+    let target = format!("Files{}/FILE", "/D".repeat(12_000));
+    let links: Vec<Entry> = (0..20).map(|n| link(format!("Files/{n}"), &target)).collect();
+    let start = Instant::now();
+    home.import("x", &["base"], &layer_tar(&links)).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+}
+
+#[test]
 fn a_tar_that_implies_far_more_directories_than_it_has_entries_is_refused() {
     let entries: Vec<Entry> =
         (0..70).map(|n| file(format!("Files/{n}{}", "/d".repeat(16_000)), "")).collect();

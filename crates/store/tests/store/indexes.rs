@@ -41,10 +41,10 @@ fn varied() -> Vec<u8> {
 }
 
 const HEADER: usize = 92;
-const ROW: usize = 82;
+const ROW: usize = 86;
 /// Where a row has the first row behind its subtree, and its kind.
 const ROW_END: usize = 72;
-const ROW_KIND: usize = 80;
+const ROW_KIND: usize = 84;
 
 /// Makes the header's checksum right again after a change.
 fn seal(index: &mut [u8]) {
@@ -138,6 +138,10 @@ proptest! {
             let wanted = name.as_bytes();
             let linear = rows().find(|row| name::fold_eq(index.path(*row), wanted));
             prop_assert_eq!(index.find(wanted), linear, "{}", name);
+            let prefixes: Vec<_> = winlayer_core::path::component_ends(wanted)
+                .map_while(|end| rows().find(|row| name::fold_eq(index.path(*row), &wanted[..end])))
+                .collect();
+            prop_assert_eq!(index.find_prefixes(wanted), prefixes, "{}", name);
         }
         for (name, is_directory) in &entries {
             let row = index.find(name.as_bytes()).unwrap();
