@@ -180,6 +180,15 @@ fn a_checksum_of_zstd_is_checked() {
 }
 
 #[test]
+fn a_zstd_frame_that_wants_more_memory_than_is_reasonable_is_refused() {
+    // A window descriptor (RFC 8878, 3.1.1.1.2) of 2^27 and of 2^28 bytes, and one empty last block.
+    let frame = |exponent: u8| [0x28, 0xb5, 0x2f, 0xfd, 0, (exponent - 10) << 3, 1, 0, 0];
+    assert_eq!(outcome(&[&zstd(&small())[..], &frame(27)].concat()), Ok(Compression::Zstd));
+    let message = outcome(&[&zstd(&small())[..], &frame(28)].concat()).unwrap_err();
+    assert!(message.contains("requires too much memory"), "{message}");
+}
+
+#[test]
 fn a_tar_that_is_cut_is_refused_whatever_it_is_compressed_with() {
     let tar = small();
     let cut = &tar[..tar.len() - 2000];
