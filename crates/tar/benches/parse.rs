@@ -1,4 +1,4 @@
-//! How fast tars are read and written: many entries with little data, and few with much.
+//! How fast tars are read, written and turned into backup streams: many entries with little data, and few with much.
 #![allow(clippy::unwrap_used, reason = "a benchmark stops at what it does not expect")]
 
 use std::io::{self, Read, Write};
@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
 use winlayer_meta::filetime::UnixTime;
+use winlayer_tar::stream::LayerReader;
 use winlayer_tar::{Event, Header, Parser, Reader, Writer};
 
 const ENTRIES: usize = 50_000;
@@ -96,4 +97,16 @@ fn write_many_files(bencher: Bencher<'_, '_>) {
         .counter(BytesCount::new(MANY_FILES.len()))
         .counter(ItemsCount::new(ENTRIES))
         .bench(|| write(ENTRIES, DATA / ENTRIES, io::sink()));
+}
+
+#[divan::bench]
+fn convert_many_files_to_backup_streams(bencher: Bencher<'_, '_>) {
+    let tar = MANY_FILES.as_slice();
+    let counter = ItemsCount::new(ENTRIES);
+    bencher.counter(counter).bench(|| {
+        let mut layer = LayerReader::new(Reader::new(tar));
+        while layer.next_step().unwrap().is_some() {
+            layer.write_backup_stream(io::sink()).unwrap();
+        }
+    });
 }
