@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use winlayer_core::durable::DurableFile;
+use winlayer_core::lock::FileLock;
 use winlayer_core::path::Root;
 use winlayer_core::union::{Descend, NodeKind, Place};
 use winlayer_core::{Error, ErrorKind, LayerId, LayerPath, LayerView, Node, Result, Sha256Digest};
@@ -38,7 +39,7 @@ impl Store {
     /// # Errors
     /// As [`Store::view`]; [`ErrorKind::Unsupported`] if a layer has something that no image can express.
     pub(crate) fn chain_image(&self, view: &ChainView) -> Result<PathBuf> {
-        let digest = self.chain_digest(view.layers())?;
+        let digest = chain_digest(view);
         let folder = self.home().root().join(FOLDER);
         let path = folder.join(image_name(digest));
         if is_whole(&path) {
@@ -50,25 +51,20 @@ impl Store {
                 other => other?,
             }
         }
-        self.write_image(view, digest, &path)?;
+        // Whoever comes first makes it, whoever comes meanwhile waits for it.
+        let lock = path.with_extension("lock");
+        let _lock = FileLock::wait_for(&lock).map_err(|e| Error::io("lock", &lock, e))?;
+        if !is_whole(&path) {
+            self.write_image(view, digest, &path)?;
+        }
         Ok(path)
     }
 
     /// Removes the image of a layer's chain, if there is one.
     pub(crate) fn drop_chain_image(&self, id: &LayerId) {
         let Ok(view) = self.stored_view(id) else { return };
-        let Ok(digest) = self.chain_digest(view.layers()) else { return };
-        let _ = self.home().disk().remove_file(&self.home().root().join(FOLDER).join(image_name(digest)));
-    }
-
-    /// Stands for the content of a chain: its layers' DiffIDs, nearest first.
-    fn chain_digest(&self, layers: &[LayerId]) -> Result<Sha256Digest> {
-        let mut hash = Sha256::new();
-        hash.update(VERSION);
-        for id in layers {
-            hash.update(self.index(id)?.diff_id().0.0);
-        }
-        Ok(Sha256Digest(hash.finalize().into()))
+        let image = self.home().root().join(FOLDER).join(image_name(chain_digest(&view)));
+        let _ = self.home().disk().remove_file(&image);
     }
 
     fn write_image(&self, view: &ChainView, digest: Sha256Digest, path: &Path) -> Result<()> {
@@ -77,8 +73,8 @@ impl Store {
         let mut scribe = Scribe::new(view, uuid)?;
         let root = scribe.tree(&LayerPath::root_of(Root::Files))?;
         let image = scribe.builder.build(root).map_err(image_error)?;
-        // Whoever comes second writes the same bytes under another name; the last rename wins.
-        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+        // One name is enough under the lock; what a crash left under it goes away.
+        let temporary = path.with_extension("tmp");
         self.home().disk().remove_file(&temporary)?;
         let file = self.home().disk().create_file(&temporary)?;
         let written = write_durably(&image, file).and_then(|()| self.home().disk().rename(&temporary, path));
@@ -87,6 +83,16 @@ impl Store {
         }
         written
     }
+}
+
+/// Stands for the content of a chain: its layers' DiffIDs, nearest first.
+fn chain_digest(view: &ChainView) -> Sha256Digest {
+    let mut hash = Sha256::new();
+    hash.update(VERSION);
+    for layer in 0..view.layers().len() {
+        hash.update(view.index_of(layer).diff_id().0.0);
+    }
+    Sha256Digest(hash.finalize().into())
 }
 
 fn image_name(digest: Sha256Digest) -> String {

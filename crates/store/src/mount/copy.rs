@@ -92,7 +92,9 @@ impl Copier<'_> {
     fn make_link(&self, path: &Path, node: &Node) -> Result<()> {
         let text = self.view.index_of(node.at.layer).link_text(node.at.row);
         let target = os_path(&resolve_target(self.view, &node.path, text))?;
-        std::os::unix::fs::symlink(target, path).map_err(|e| Error::io("create", path, e))
+        std::os::unix::fs::symlink(target, path).map_err(|e| Error::io("create", path, e))?;
+        self.set_attributes(path, node);
+        Ok(())
     }
 
     /// Making links takes a right on Windows that users seldom have; a text file tells where the link leads.

@@ -23,6 +23,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use winlayer_core::lock::LockMode;
 use winlayer_core::{Error, ErrorKind, LayerId, Result};
 
 use crate::Store;
@@ -107,6 +108,9 @@ impl Store {
     /// [`ErrorKind::NotFound`]; [`ErrorKind::InvalidInput`] if it is mounted elsewhere or otherwise than asked for;
     /// [`ErrorKind::Unsupported`] or the system's if the strategy does not work here.
     pub fn mount(&self, id: &LayerId, request: &MountRequest) -> Result<Mounted> {
+        self.check_exists(id)?;
+        // Nobody removes or resizes the layer while it is being mounted; afterwards the state speaks for itself.
+        let _kept = self.home().lock(id, LockMode::Shared)?;
         let view = self.stored_view(id)?;
         if !self.has_content(id) && !self.is_writable(id) {
             return Err(Error::invalid("the layer has no content to mount").layer(id));
@@ -158,7 +162,8 @@ impl Store {
     /// # Errors
     /// An operating system error.
     pub fn mounted(&self, id: &LayerId) -> Result<Option<Mounted>> {
-        if !StateLock::exists(self.home(), id) {
+        // A writable layer's disk may have been left mounted without a state, by a diff that was killed.
+        if !StateLock::exists(self.home(), id) && !self.is_writable(id) {
             return Ok(None);
         }
         Ok(StateLock::take(self.home(), id)?.live_state()?.map(|state| state.mounted(id)))

@@ -4,10 +4,11 @@
 use std::path::Path;
 use std::process::Command;
 
+use winlayer_core::durable::Disk;
 use winlayer_core::{Error, ErrorKind, Result};
 
 /// Makes a file system of this size. Inodes are large, so that Windows metadata lie in them.
-pub(super) fn create(image: &Path, bytes: u64) -> Result<()> {
+pub(super) fn create(disk: &Disk, image: &Path, bytes: u64) -> Result<()> {
     let failed = |e| Error::io("create", image, e);
     let temporary = image.with_extension("tmp");
     let file = std::fs::File::create(&temporary).map_err(failed)?;
@@ -17,13 +18,14 @@ pub(super) fn create(image: &Path, bytes: u64) -> Result<()> {
         "e2fsprogs",
         Command::new("mkfs.ext4").args(["-q", "-F", "-I", "1024", "-m", "0"]).arg(&temporary),
     );
-    match made {
-        Ok(()) => std::fs::rename(&temporary, image).map_err(failed),
-        Err(error) => {
-            let _ = std::fs::remove_file(&temporary);
-            Err(error)
-        }
+    // Once it has its name it is used: it must not come out of a power cut with half a file system in it.
+    let synced =
+        made.and_then(|()| std::fs::File::open(&temporary).and_then(|file| file.sync_all()).map_err(failed));
+    let placed = synced.and_then(|()| disk.rename(&temporary, image));
+    if placed.is_err() {
+        let _ = std::fs::remove_file(&temporary);
     }
+    placed
 }
 
 /// Makes the file system larger. It must not be mounted.

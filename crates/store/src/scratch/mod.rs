@@ -16,6 +16,7 @@ mod export;
 
 use std::path::PathBuf;
 
+use winlayer_core::durable::Disk;
 use winlayer_core::lock::LockMode;
 use winlayer_core::{Chain, Error, ErrorKind, LayerId, Result};
 
@@ -51,7 +52,7 @@ impl Store {
         self.check_chain(chain)?;
         let staging = Staging::create(self, id)?;
         let disk = self.home().disk();
-        let scratch = Scratch { folder: staging.path().join(FOLDER) };
+        let scratch = Scratch { folder: staging.path().join(FOLDER), disk: disk.clone() };
         disk.create_dir(&scratch.folder)?;
         scratch.make_folders(&scratch.folder)?;
         disk.sync_dir(&scratch.folder)?;
@@ -77,11 +78,12 @@ impl Store {
             ))
             .layer(id));
         }
+        // Whoever mounts the layer holds this lock too, so that what is found under it stays true.
+        let _own = self.home().lock(id, LockMode::Exclusive)?;
         if let Some(mounted) = self.mounted(id)? {
             return Err(Error::new(ErrorKind::InUse, format!("it is mounted at {}", mounted.path.display()))
                 .layer(id));
         }
-        let _own = self.home().lock(id, LockMode::Exclusive)?;
         self.scratch_folder(id).limit(bytes).map_err(|e| e.layer(id).stage("expand"))
     }
 
@@ -91,13 +93,14 @@ impl Store {
     }
 
     pub(crate) fn scratch_folder(&self, id: &LayerId) -> Scratch {
-        Scratch { folder: self.home().folder(id).join(FOLDER) }
+        Scratch { folder: self.home().folder(id).join(FOLDER), disk: self.home().disk().clone() }
     }
 }
 
 /// Where a writable layer keeps its changes.
 pub(crate) struct Scratch {
     folder: PathBuf,
+    disk: Disk,
 }
 
 impl Scratch {
@@ -113,11 +116,9 @@ impl Scratch {
     fn make_folders(&self, within: &std::path::Path) -> Result<()> {
         for name in ["upper", "work"] {
             let path = within.join(name);
-            match std::fs::create_dir(&path) {
-                Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
-                    return Err(Error::io("create", &path, e));
-                }
-                _ => {}
+            match self.disk.create_dir(&path) {
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+                other => other?,
             }
         }
         // What a container sees as C:\ is open to all, as in the layers below.
@@ -175,6 +176,6 @@ impl Scratch {
                 "the layer has changes already, without a size limit; one can only be set before",
             ));
         }
-        disk::create(&image, bytes)
+        disk::create(&self.disk, &image, bytes)
     }
 }

@@ -12,6 +12,7 @@ mod support;
 
 mod counting;
 mod shown;
+mod writable;
 
 use std::path::Path;
 

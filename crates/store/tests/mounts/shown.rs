@@ -101,6 +101,11 @@ fn windows_metadata_are_extended_attributes_with_the_records_own_values() {
         let mut value = [0; 64];
         let len = rustix::fs::getxattr(&file, "user.LIBARCHIVE.creationtime", &mut value).unwrap();
         assert_eq!(&value[..len], b"1600000000.5", "{strategy}");
+        if rustix::process::geteuid().is_root() {
+            let link = mounted.path.join("Documents and Settings");
+            let len = rustix::fs::lgetxattr(&link, "trusted.linkpath", &mut value).unwrap();
+            assert_eq!(&value[..len], br"C:\users", "{strategy}");
+        }
         home.store.unmount(&layer("base")).unwrap();
     }
 }
